@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    """One Django app for everything that all kinds of publication share."""
+
+    name = "portal"
+    label = "portal"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Plug the upper rooms into the registries of the lower ones."""
+        from portal.notifications import announcer  # noqa: PLC0415  models exist only now
+        from portal.runs import executor  # noqa: PLC0415
+
+        executor.register()
+        announcer.register()

@@ -1,0 +1,35 @@
+"""The one way to declare and ring a background task.
+
+A message is only a doorbell: it carries an id, may be lost, doubled or late, and the database decides
+what is to be done. So a broker that is down must never fail what the caller did.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from portal.celery import app
+
+logger = logging.getLogger(__name__)
+
+
+def background_task(function: Callable[..., None]) -> Any:
+    """Declare a task: keyword arguments only, acknowledged late, tried again when its worker is killed."""
+    name = f"{function.__module__}.{function.__name__}"
+    return app.task(name=name, max_retries=3)(function)
+
+
+def ring(task: Any, **arguments: Any) -> None:
+    """Send the task's message once the transaction has committed; whoever waits is found by the ticker too."""
+    transaction.on_commit(partial(_send, task, arguments))
+
+
+def _send(task: Any, arguments: dict[str, Any]) -> None:
+    try:
+        task.apply_async(kwargs=arguments, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("doorbell_failed task=%s error=%s", task.name, error)

@@ -1,0 +1,5 @@
+"""How times, sizes and digests are written on the pages."""
+
+from django import template
+
+register = template.Library()

@@ -1,0 +1,41 @@
+"""Gathers the models of the portal's rooms, so that Django finds them in one app."""
+
+from portal.accounts.models import Membership, Team, User
+from portal.notifications.models import OutboxMessage, Subscription
+from portal.publishing.models import (
+    AuditEvent,
+    Blob,
+    Edition,
+    EmbedGrant,
+    Publication,
+    PublishEvent,
+    SlugRedirect,
+    Tree,
+    TreeEntry,
+    Variant,
+    Version,
+)
+from portal.runs.models import LogChunk, Run, Schedule, Slot
+
+__all__ = [
+    "AuditEvent",
+    "Blob",
+    "Edition",
+    "EmbedGrant",
+    "LogChunk",
+    "Membership",
+    "OutboxMessage",
+    "Publication",
+    "PublishEvent",
+    "Run",
+    "Schedule",
+    "Slot",
+    "SlugRedirect",
+    "Subscription",
+    "Team",
+    "Tree",
+    "TreeEntry",
+    "User",
+    "Variant",
+    "Version",
+]

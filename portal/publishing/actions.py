@@ -1,0 +1,379 @@
+"""Adding versions and editions, and moving links. Every change here is one transaction with its audit row."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from portal.accounts.models import Team, User
+from portal.common.text import clean, one_line, slugify
+from portal.publishing import plugs
+from portal.publishing.audit import record
+from portal.publishing.models import (
+    DEFAULT_VARIANT,
+    Audience,
+    Edition,
+    Kind,
+    Publication,
+    PublishEvent,
+    SlugRedirect,
+    Variant,
+    Version,
+)
+from portal.publishing.permissions import require_author, require_edit
+from portal.publishing.trees import StoredFile, record_tree
+
+
+class PublishingError(Exception):
+    """The action cannot be done; the message says what to do. `code` is for programs, `status` for HTTP."""
+
+    code = "cannot_publish"
+    status = 422
+
+
+class NoteMissing(PublishingError):
+    """A major change without a word to its readers."""
+
+    code = "note_missing"
+
+
+class SlugTaken(PublishingError):
+    """The slug belongs, or once belonged, to another publication."""
+
+    code = "slug_taken"
+    status = 409
+
+
+class SlugUnknown(PublishingError):
+    """Nothing has this slug, and one that has is very much alike: a typing error would make a second link."""
+
+    code = "slug_unknown"
+    status = 404
+
+
+class SlugUnusable(PublishingError):
+    """The slug is empty or has characters that do not belong in a link."""
+
+    code = "slug_unusable"
+
+
+class VersionMoved(PublishingError):
+    """Somebody published another version since the author looked."""
+
+    code = "version_moved"
+    status = 409
+
+
+class Unchanged(PublishingError):
+    """The same files are the newest version already."""
+
+    code = "unchanged"
+    status = 409
+
+    def __init__(self, version: Version) -> None:
+        super().__init__(f"These files are version {version} already; nothing was added.")
+        self.version = version
+
+
+class EditionQuarantined(PublishingError):
+    """An edition that failed a blocking check is not shown to readers."""
+
+    code = "edition_quarantined"
+    status = 409
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What readers see of a version or a run: files whose bytes are kept already."""
+
+    files: list[StoredFile]
+    entry: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    data_as_of: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What an author uploaded, checked: files whose bytes are kept already."""
+
+    files: list[StoredFile]
+    entry: str
+    format: str
+    executes: bool
+    manifest: dict[str, Any]
+    facts: dict[str, Any]
+    kind: str
+    title: str
+    summary: str
+    rendered: Rendered | None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the author asked for beside the files. Empty fields are taken from the manifest or the file."""
+
+    slug: str = ""
+    title: str = ""
+    summary: str = ""
+    kind: str = ""
+    change: str = "minor"
+    notes: str = ""
+    team: Team | None = None
+    audience: str = ""
+    based_on: str = ""
+    create: bool | None = None  # None: create, unless the slug looks like a typing error
+
+
+@transaction.atomic
+def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Version:
+    """Make the bundle the next version of its publication, which is created when its slug is new.
+
+    A finished bundle is published at once; code is queued to run and published when that succeeds.
+
+    :raises PublishingError: one of the errors above; nothing is changed then.
+    :raises PermissionDenied: when the person may not publish there.
+    """
+    require_author(by)
+    publication = _publication_for(bundle, wish, by=by, at=at)
+    version = _add_version(publication, bundle, wish, by=by, at=at)
+    variant, _ = Variant.objects.get_or_create(publication=publication, slug=DEFAULT_VARIANT)
+    Variant.objects.filter(pk=variant.pk).update(version=version)
+    variant.version = version
+    _apply_schedule(variant, bundle, by=by, at=at)
+    if bundle.rendered is not None:
+        edition = add_edition(
+            bundle.rendered, version=version, variant=variant, logical_time=at, by=by, at=at
+        )
+        publish(edition, by=by, at=at, reason=f"Version {version}")
+    else:
+        plugs.execute(version, variant=variant, by=by, at=at)
+    return version
+
+
+def add_edition(
+    rendered: Rendered,
+    *,
+    version: Version,
+    variant: Variant,
+    logical_time: datetime,
+    by: User | None,
+    at: datetime,
+) -> Edition:
+    """Keep what a version produced as the publication's next edition. The link does not move yet.
+
+    Must be called inside a transaction: the number is taken under the publication's lock.
+    """
+    publication = lock_publication(version.publication_id)
+    last = publication.editions.aggregate(last=Max("number"))["last"] or 0
+    return Edition.objects.create(
+        publication=publication,
+        number=last + 1,
+        variant=variant,
+        version=version,
+        tree=record_tree(rendered.files, at=at),
+        entry=rendered.entry,
+        facts=rendered.facts,
+        metrics=rendered.metrics,
+        logical_time=logical_time,
+        data_as_of=rendered.data_as_of,
+        created_by=by,
+        created_at=at,
+    )
+
+
+@transaction.atomic
+def publish(edition: Edition, *, by: User | None, at: datetime, reason: str) -> PublishEvent | None:
+    """Move the variant's link to the edition; what it showed before stays in the archive.
+
+    :returns: the event, or None when the link is there already.
+    :raises EditionQuarantined: when the edition failed a blocking check.
+    """
+    if not edition.is_good:
+        raise EditionQuarantined(
+            f"Edition {edition} failed a blocking check. Fix the data and refresh."
+        )
+    variant = (
+        Variant.objects.select_for_update().select_related("current").get(pk=edition.variant_id)
+    )
+    if variant.current_id == edition.pk:
+        return None
+    previous = variant.current
+    Variant.objects.filter(pk=variant.pk).update(current=edition)
+    event = PublishEvent.objects.create(
+        variant=variant,
+        previous=previous,
+        edition=edition,
+        by=by,
+        at=at,
+        reason=one_line(reason, length=300),
+    )
+    record("publish", edition, by=by, at=at, publication=edition.publication, reason=event.reason)
+    plugs.announce(plugs.Published(edition=edition, previous=previous, by=by, at=at))
+    return event
+
+
+@transaction.atomic
+def roll_back(edition: Edition, *, by: User, at: datetime, reason: str) -> PublishEvent | None:
+    """Show an archived edition again, and refresh its version from now on.
+
+    :raises NoteMissing: without a reason.
+    :raises PermissionDenied: when the person may not publish there.
+    """
+    require_edit(by, edition.publication)
+    if not reason.strip():
+        raise NoteMissing("Say why readers should see this edition again.")
+    Variant.objects.filter(pk=edition.variant_id).update(version=edition.version_id)
+    return publish(edition, by=by, at=at, reason=reason)
+
+
+def lock_publication(pk: int) -> Publication:
+    """Hold the publication until the transaction ends; on SQLite every writing transaction holds all."""
+    return Publication.objects.select_for_update().get(pk=pk)
+
+
+def usable_slug(text: str) -> str:
+    """A slug that is free now: the text as a slug, with a number when that is taken."""
+    base = slugify(text) or "untitled"
+    taken = set(Publication.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    taken |= set(SlugRedirect.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"
+
+
+def _publication_for(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Publication:
+    slug = wish.slug or bundle.manifest.get("slug", "")
+    existing = Publication.objects.filter(slug=slug).first() if slug else None
+    if existing is None:
+        return _create_publication(slug, bundle, wish, by=by, at=at)
+    require_edit(by, existing)
+    if wish.create:
+        raise SlugTaken(
+            f"“{existing}” has the slug {slug} already. Leave out “new” to add a version to it."
+        )
+    if existing.is_removed:
+        raise SlugTaken(
+            f"“{existing}” was removed; its link is never given away. Choose another slug."
+        )
+    return lock_publication(existing.pk)
+
+
+def _create_publication(
+    slug: str, bundle: Bundle, wish: Wish, *, by: User, at: datetime
+) -> Publication:
+    _check_new_slug(slug, wish)
+    title = one_line(wish.title or bundle.manifest.get("title", "") or bundle.title)
+    team = wish.team or by.teams.order_by("name").first()
+    audience = wish.audience or bundle.manifest.get("audience", Audience.COMPANY)
+    if audience == Audience.TEAM and team is None:
+        raise PublishingError(
+            "You are in no team, so the audience cannot be the team. Choose another audience."
+        )
+    publication = Publication.objects.create(
+        kind=_kind(wish, bundle),
+        slug=slug or usable_slug(title),
+        title=title or "Untitled",
+        summary=clean(
+            wish.summary or bundle.manifest.get("summary", "") or bundle.summary, length=2000
+        ),
+        owner=by,
+        team=team,
+        audience=audience,
+        timezone=bundle.manifest.get("timezone", settings.DISPLAY_TIME_ZONE),
+        created_at=at,
+    )
+    record("create", publication, by=by, at=at, publication=publication, slug=publication.slug)
+    return publication
+
+
+def _kind(wish: Wish, bundle: Bundle) -> str:
+    kind = wish.kind or bundle.manifest.get("kind", "") or bundle.kind
+    return kind if kind in Kind.values else Kind.REPORT
+
+
+def _check_new_slug(slug: str, wish: Wish) -> None:
+    if not slug:
+        return
+    if slug != slugify(slug):
+        raise SlugUnusable(
+            f"A slug has only lower-case letters, digits and hyphens, such as {slugify(slug) or 'weekly-sales'!r}."
+        )
+    redirect = SlugRedirect.objects.filter(slug=slug).select_related("publication").first()
+    if redirect is not None:
+        raise SlugTaken(
+            f"{slug} was the slug of “{redirect.publication}”, and links to it still work. Choose another."
+        )
+    if wish.create:
+        return
+    near = get_close_matches(
+        slug, Publication.objects.values_list("slug", flat=True), n=1, cutoff=0.85
+    )
+    if near or wish.create is False:
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise SlugUnknown(f"No publication has the slug {slug}.{hint} Say “new” to create it.")
+
+
+def _add_version(
+    publication: Publication, bundle: Bundle, wish: Wish, *, by: User, at: datetime
+) -> Version:
+    latest = publication.versions.order_by("-major", "-minor").first()
+    tree = record_tree(bundle.files, at=at)
+    _check_change(latest, tree.digest, wish)
+    major, minor = _next_number(latest, wish.change)
+    version = Version.objects.create(
+        publication=publication,
+        major=major,
+        minor=minor,
+        bundle=tree,
+        entry=bundle.entry,
+        format=bundle.format,
+        executes=bundle.executes,
+        manifest=bundle.manifest,
+        facts=bundle.facts,
+        notes=clean(wish.notes, length=2000),
+        created_by=by,
+        created_at=at,
+    )
+    record(
+        "add_version",
+        version,
+        by=by,
+        at=at,
+        publication=publication,
+        number=version.number,
+        bundle=tree.digest,
+    )
+    return version
+
+
+def _check_change(latest: Version | None, digest: str, wish: Wish) -> None:
+    if latest is None:
+        return
+    if wish.based_on and wish.based_on != latest.number:
+        raise VersionMoved(
+            f"{latest.created_by} published version {latest} while you were at it. "
+            "Look at what changed, then upload again."
+        )
+    if latest.bundle_id == digest:
+        raise Unchanged(latest)
+    if wish.change == "major" and not wish.notes.strip():
+        raise NoteMissing("A major version needs a note: say what changes for a reader.")
+
+
+def _next_number(latest: Version | None, change: str) -> tuple[int, int]:
+    if latest is None:
+        return 1, 0
+    return (latest.major + 1, 0) if change == "major" else (latest.major, latest.minor + 1)
+
+
+def _apply_schedule(variant: Variant, bundle: Bundle, *, by: User, at: datetime) -> None:
+    if bundle.manifest.get("schedule"):
+        plugs.schedule(variant, bundle.manifest["schedule"], by=by, at=at)

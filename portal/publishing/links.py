@@ -1,0 +1,169 @@
+"""From an address to the edition it shows: one function, named failures.
+
+Page, embed, API and oEmbed all resolve here, so that they cannot disagree. The grammar:
+
+    <slug>                    current edition of the default variant
+    <slug>, for <variant>     of another variant
+    <slug>, v<major>          last published edition of that major
+    <slug>, editions/<n>      that edition, for ever
+    <slug>, as-of/<date>      the edition that was current at the end of that day, in the publication's zone
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import QuerySet
+
+from portal.accounts.models import User
+from portal.common.time import end_of_day
+from portal.publishing.models import (
+    DEFAULT_VARIANT,
+    Edition,
+    Publication,
+    PublishEvent,
+    SlugRedirect,
+    Variant,
+)
+from portal.publishing.permissions import can_view
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a link asks for; at most one of `major`, `edition` and `as_of` is given."""
+
+    slug: str
+    kind: str | None = None
+    variant: str = DEFAULT_VARIANT
+    major: int | None = None
+    edition: int | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the link leads to. `newer` is the current edition when the link shows an older one."""
+
+    publication: Publication
+    variant: Variant
+    edition: Edition
+    newer: Edition | None
+
+
+class NoSuchPublication(Exception):
+    """Nothing there, or nothing that this person may know of: both look the same."""
+
+
+class NoSuchVariant(NoSuchPublication):
+    """The publication has no variant of that name."""
+
+
+class Moved(Exception):
+    """The slug was renamed, or the kind in the address is another; `publication` says where to go."""
+
+    def __init__(self, publication: Publication) -> None:
+        super().__init__(publication.slug)
+        self.publication = publication
+
+
+class Removed(Exception):
+    """It was here and was taken away: who, when, and what replaces it are in `publication`."""
+
+    def __init__(self, publication: Publication) -> None:
+        super().__init__(publication.slug)
+        self.publication = publication
+
+
+class NoEditionYet(Exception):
+    """The publication is there and has nothing to show at that address yet."""
+
+    def __init__(self, publication: Publication, variant: Variant) -> None:
+        super().__init__(publication.slug)
+        self.publication = publication
+        self.variant = variant
+
+
+def find_publication(user: User, slug: str, *, kind: str | None = None) -> Publication:
+    """The publication of that slug, if the person may see it.
+
+    :raises NoSuchPublication: when there is none, or none for this person.
+    :raises Moved: when it has another slug or kind now.
+    :raises Removed: when it was taken away.
+    """
+    publication = _by_slug(slug)
+    if publication is None or not can_view(user, publication):
+        raise NoSuchPublication(slug)
+    if publication.is_removed:
+        raise Removed(publication)
+    if publication.slug != slug or (kind is not None and publication.kind != kind):
+        raise Moved(publication)
+    return publication
+
+
+def resolve(user: User, address: Address) -> Resolved:
+    """Find the edition that the address shows to this person.
+
+    :raises NoSuchPublication: also for an edition, variant or major that does not exist.
+    :raises Moved: when the publication has another slug or kind now.
+    :raises Removed: when it was taken away.
+    :raises NoEditionYet: when there is nothing published there.
+    """
+    publication = find_publication(user, address.slug, kind=address.kind)
+    return resolve_within(publication, address)
+
+
+def resolve_within(publication: Publication, address: Address) -> Resolved:
+    """`resolve` for callers that hold a right of their own to the publication, such as an embed's key."""
+    variant = (
+        publication.variants.select_related("current__version").filter(slug=address.variant).first()
+    )
+    if variant is None:
+        raise NoSuchVariant(address.variant)
+    edition = _edition(publication, variant, address)
+    if edition is None:
+        raise NoEditionYet(publication, variant)
+    newer = variant.current if variant.current_id != edition.pk else None
+    return Resolved(publication=publication, variant=edition.variant, edition=edition, newer=newer)
+
+
+def _by_slug(slug: str) -> Publication | None:
+    publications = Publication.objects.select_related("owner", "team", "removed_by", "successor")
+    publication = publications.filter(slug=slug).first()
+    if publication is not None:
+        return publication
+    redirect = SlugRedirect.objects.filter(slug=slug).first()
+    return publications.get(pk=redirect.publication_id) if redirect else None
+
+
+def _edition(publication: Publication, variant: Variant, address: Address) -> Edition | None:
+    if address.edition is not None:
+        return _numbered(publication, address.edition)
+    if address.major is not None:
+        return _last_of(_events(variant).filter(edition__version__major=address.major), address)
+    if address.as_of is not None:
+        before = end_of_day(address.as_of, publication.timezone)
+        return _last_of(_events(variant).filter(at__lt=before), address)
+    return variant.current and _numbered(publication, variant.current.number)
+
+
+def _numbered(publication: Publication, number: int) -> Edition:
+    edition = (
+        _editions().filter(publication=publication, number=number, state=Edition.State.GOOD).first()
+    )
+    if edition is None:
+        raise NoSuchPublication(f"{publication.slug} edition {number}")
+    return edition
+
+
+def _editions() -> QuerySet[Edition]:
+    return Edition.objects.select_related("version__created_by", "variant", "publication")
+
+
+def _events(variant: Variant) -> QuerySet[PublishEvent]:
+    return PublishEvent.objects.filter(variant=variant)
+
+
+def _last_of(events: QuerySet[PublishEvent], address: Address) -> Edition | None:
+    event = events.order_by("-at", "-pk").values("edition_id").first()
+    if event is None and address.major is not None:
+        raise NoSuchPublication(f"{address.slug} v{address.major}")
+    return _editions().get(pk=event["edition_id"]) if event else None

@@ -1,0 +1,54 @@
+"""Who may see and change one publication; `visible_to` says the same of lists, and a test holds the two equal."""
+
+from django.core.exceptions import PermissionDenied
+
+from portal.accounts.models import Membership, User
+from portal.publishing.models import Audience, Publication
+
+
+def can_view(user: User, publication: Publication) -> bool:
+    """Read its page, its editions, its history."""
+    if user.is_admin or publication.audience == Audience.COMPANY or publication.owner_id == user.pk:
+        return True
+    return publication.audience == Audience.TEAM and _is_member(user, publication)
+
+
+def can_edit(user: User, publication: Publication) -> bool:
+    """Publish, refresh, schedule, roll back and embed it: its owner, authors of its team, admins."""
+    if user.is_admin:
+        return True
+    if not user.may_publish:
+        return False
+    return publication.owner_id == user.pk or _is_member(user, publication)
+
+
+def can_embed(user: User, publication: Publication) -> bool:
+    """Make a key that shows it to people who do not sign in: whoever may change it."""
+    return can_edit(user, publication)
+
+
+def require_edit(user: User, publication: Publication) -> None:
+    """
+    :raises PermissionDenied: with a sentence that says who could.
+    """
+    if not can_edit(user, publication):
+        raise PermissionDenied(
+            f"Only {publication.owner}, authors of the same team and admins can change “{publication}”."
+        )
+
+
+def require_author(user: User) -> None:
+    """
+    :raises PermissionDenied: when the person's role does not publish.
+    """
+    if not user.may_publish:
+        raise PermissionDenied(
+            "Your role is reader. Ask an admin to make you an author, then you can publish."
+        )
+
+
+def _is_member(user: User, publication: Publication) -> bool:
+    return (
+        publication.team_id is not None
+        and Membership.objects.filter(user=user, team_id=publication.team_id).exists()
+    )

@@ -1,0 +1,69 @@
+"""What the rooms above plug in: who executes code, and who tells people.
+
+A lower room never imports a higher one. It announces, and whoever registered in `AppConfig.ready()` is
+called inside the same transaction: what they write stands or falls with what happened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.accounts.models import User
+from portal.publishing.models import Edition, Publication, Variant, Version
+
+
+@dataclass(frozen=True)
+class Published:
+    """A variant's link moved to `edition`."""
+
+    edition: Edition
+    previous: Edition | None
+    by: User | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RunFailed:
+    """A refresh ended without an edition; readers keep what they had."""
+
+    publication: Publication
+    run_id: int
+    sentence: str
+    at: datetime
+
+
+Announcement = Published | RunFailed
+Executor = Callable[[Version, Variant, User, datetime], object]
+Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
+
+_listeners: list[Callable[[Announcement], None]] = []
+_executors: list[Executor] = []
+_schedulers: list[Scheduler] = []
+
+
+def on_announcement(listener: Callable[[Announcement], None]) -> None:
+    """Be called for every announcement, inside its transaction."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def announce(announcement: Announcement) -> None:
+    """Tell every listener."""
+    for listener in _listeners:
+        listener(announcement)
+
+
+def register_executor(execute: Executor, schedule: Scheduler) -> None:
+    """Name who runs versions that are code, and who applies the manifest's schedule."""
+    _executors[:] = [execute]
+    _schedulers[:] = [schedule]
+
+
+def execute(version: Version, *, variant: Variant, by: User, at: datetime) -> object:
+    """Queue the first run of a version that is code; returns the run."""
+    return _executors[0](version, variant, by, at)
+
+
+def schedule(variant: Variant, wish: dict[str, object], *, by: User, at: datetime) -> None:
+    """Apply a manifest's `[schedule]`."""
+    _schedulers[0](variant, wish, by, at)

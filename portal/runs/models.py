@@ -1,0 +1,194 @@
+"""Executions of versions, and when they are due.
+
+The database is the queue: a Run is claimed by a conditional update that writes a fencing token and a
+lease. Whoever does not hold the token any more can neither publish nor change the run.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from portal.accounts.models import User
+from portal.common.time import validate_timezone
+from portal.publishing.models import Edition, Variant, Version
+
+if TYPE_CHECKING:
+    from django_stubs_ext.db.models import TypedModelMeta
+else:
+    TypedModelMeta = object
+
+
+class Schedule(models.Model):
+    """When a variant's refreshes are due: a cron rule in a time zone, or every so many minutes."""
+
+    class Rule(models.TextChoices):
+        CRON = "cron", "At set times"
+        INTERVAL = "interval", "Every so many minutes"
+
+    class Misfire(models.TextChoices):
+        LATEST = "latest", "Run the latest missed one"
+        SKIP = "skip", "Skip what was missed"
+        ALL = "all", "Run every missed one"
+
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="schedules")
+    rule = models.CharField(max_length=10, choices=Rule)
+    cron = models.CharField(max_length=120, blank=True)
+    every_minutes = models.PositiveIntegerField(null=True, blank=True)
+    timezone = models.CharField(max_length=64, validators=[validate_timezone])
+    misfire = models.CharField(max_length=10, choices=Misfire, default=Misfire.LATEST)
+    enabled = models.BooleanField(default=True)
+    starts_at = models.DateTimeField()
+    next_due_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rule="cron", every_minutes__isnull=True) & ~Q(cron="")
+                | Q(rule="interval", cron="", every_minutes__gte=1),
+                name="schedule_has_its_rule",
+            ),
+            models.UniqueConstraint(
+                fields=["variant"],
+                condition=Q(enabled=True),
+                name="schedule_one_enabled_per_variant",
+            ),
+        ]
+        indexes = [models.Index(fields=["enabled", "next_due_at"], name="schedule_due")]
+
+    def __str__(self) -> str:
+        return self.cron or f"every {self.every_minutes} minutes"
+
+
+class Run(models.Model):
+    """One execution of a version for a variant."""
+
+    class Trigger(models.TextChoices):
+        UPLOAD = "upload", "Upload"
+        MANUAL = "manual", "Run now"
+        SCHEDULE = "schedule", "Schedule"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        UNCHANGED = "unchanged", "Unchanged"
+        QUARANTINED = "quarantined", "Quarantined"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        TIMED_OUT = "timed_out", "Timed out"
+        LOST = "lost", "Lost"
+
+    class Fault(models.TextChoices):
+        NONE = "", "Nobody's"
+        BUNDLE = "bundle", "The author's"
+        PLATFORM = "platform", "Ours"
+
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="runs")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="runs")
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    logical_time = models.DateTimeField()
+    queued_at = models.DateTimeField()
+    rung_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=120, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    steps = models.JSONField(default=list)
+    progress = models.PositiveSmallIntegerField(default=0)
+    doing = models.CharField(max_length=200, blank=True)
+    fault = models.CharField(max_length=10, choices=Fault, default=Fault.NONE, blank=True)
+    error = models.TextField(blank=True)
+    exit_code = models.IntegerField(null=True)
+    edition = models.OneToOneField(Edition, on_delete=models.PROTECT, null=True, related_name="run")
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_until__isnull=False) & ~Q(token=""),
+                name="run_running_is_leased",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running"], finished_at__isnull=True)
+                | Q(~Q(state__in=["queued", "running"]), finished_at__isnull=False),
+                name="run_finished_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="succeeded") | Q(edition__isnull=False),
+                name="run_succeeded_has_edition",
+            ),
+            models.CheckConstraint(
+                condition=Q(edition__isnull=True) | Q(state__in=["succeeded", "quarantined"]),
+                name="run_edition_only_when_made",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="run_by_state"),
+            models.Index(fields=["variant", "queued_at"], name="run_by_variant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def went_wrong(self) -> bool:
+        return self.state in (
+            self.State.FAILED,
+            self.State.TIMED_OUT,
+            self.State.LOST,
+            self.State.QUARANTINED,
+        )
+
+
+class Slot(models.Model):
+    """One due time of a schedule. The row is the lock: two tickers cannot make it twice."""
+
+    class State(models.TextChoices):
+        TAKEN = "taken", "Run"
+        SKIPPED = "skipped", "Skipped"
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="slots")
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State)
+    reason = models.CharField(max_length=300, blank=True)
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="slot")
+    created_at = models.DateTimeField()
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "due_at"], name="slot_once"),
+            models.CheckConstraint(
+                condition=Q(state="taken", run__isnull=False)
+                | Q(~Q(reason=""), state="skipped", run__isnull=True),
+                name="slot_taken_or_skipped_with_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} at {self.due_at:%Y-%m-%d %H:%M}"
+
+
+class LogChunk(models.Model):
+    """A piece of a run's log, added while it runs."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log_chunks")
+    sequence = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    text = models.TextField()
+
+    class Meta(TypedModelMeta):
+        constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="log_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.sequence}"
