@@ -1,7 +1,129 @@
-"""Writing what people are to be told."""
+"""Following, and writing what people are to be told.
 
-from portal.publishing import plugs
+Messages are written in the transaction of what happened, so that none is lost and none is told of
+something that was rolled back. `delivery` sends them afterwards.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from portal.accounts.models import User
+from portal.notifications.letters import Letter, failed_letter, published_letter
+from portal.notifications.models import OutboxMessage, Subscription
+from portal.publishing.audit import record
+from portal.publishing.models import Publication, Variant
+from portal.publishing.permissions import can_view
+from portal.publishing.plugs import Announcement, Published, RunFailed
+from portal.runs.models import Run
+
+FAILURES_AT_MOST_EVERY = timedelta(hours=1)
 
 
-def note(announcement: plugs.Announcement) -> None:
-    """Write the announcement to the outbox, once per person it concerns."""
+@transaction.atomic
+def follow(publication: Publication, *, by: User, at: datetime) -> Subscription:
+    """Tell the person of every new edition from now on. Following twice is following once."""
+    subscription, created = Subscription.objects.get_or_create(
+        publication=publication, user=by, defaults={"created_at": at}
+    )
+    if created:
+        record("follow", publication, by=by, at=at, publication=publication)
+    return subscription
+
+
+@transaction.atomic
+def unfollow(publication: Publication, *, by: User, at: datetime) -> None:
+    """Tell the person nothing more of it; what waits to be sent is still sent."""
+    deleted, _ = Subscription.objects.filter(publication=publication, user=by).delete()
+    if deleted:
+        record("unfollow", publication, by=by, at=at, publication=publication)
+
+
+def note(announcement: Announcement) -> None:
+    """Write one message for each person that the announcement concerns.
+
+    Must be called inside the announcing transaction.
+    """
+    match announcement:
+        case Published():
+            _note_published(announcement)
+        case RunFailed():
+            _note_failed(announcement)
+
+
+def _note_published(news: Published) -> None:
+    publication = news.edition.publication
+    followers = User.objects.filter(subscriptions__publication=publication)
+    if news.by is not None:
+        followers = followers.exclude(pk=news.by.pk)
+    _write(
+        OutboxMessage.Kind.PUBLISHED,
+        key=f"published/{news.edition.pk}/{news.at:%Y%m%dT%H%M%S%f}",
+        letter=published_letter(news),
+        publication=publication,
+        recipients=followers,
+        at=news.at,
+    )
+
+
+def _note_failed(news: RunFailed) -> None:
+    run = Run.objects.select_related(
+        "version__created_by", "variant__publication__owner", "variant__current"
+    ).get(pk=news.run_id)
+    prefix = f"failed/{run.variant_id}/"
+    if _told_lately(run.variant, prefix, before=news.at):
+        return
+    _write(
+        OutboxMessage.Kind.FAILED,
+        key=f"{prefix}{run.pk}",
+        letter=failed_letter(run, sentence=news.sentence, at=news.at),
+        publication=news.publication,
+        recipients={run.variant.publication.owner, run.version.created_by},
+        at=news.at,
+    )
+
+
+def _told_lately(variant: Variant, prefix: str, *, before: datetime) -> bool:
+    """Whether a failure of this variant was told within the hour; the lock makes two at once take turns."""
+    Variant.objects.select_for_update().get(pk=variant.pk)
+    return OutboxMessage.objects.filter(
+        kind=OutboxMessage.Kind.FAILED,
+        publication_id=variant.publication_id,
+        key__startswith=prefix,
+        created_at__gt=before - FAILURES_AT_MOST_EVERY,
+    ).exists()
+
+
+def _write(
+    kind: OutboxMessage.Kind,
+    *,
+    key: str,
+    letter: Letter,
+    publication: Publication,
+    recipients: Iterable[User],
+    at: datetime,
+) -> None:
+    """One row a person, once: noting the same announcement again adds nothing."""
+    OutboxMessage.objects.bulk_create(
+        (
+            OutboxMessage(
+                kind=kind,
+                recipient=person,
+                publication=publication,
+                key=key,
+                subject=letter.subject,
+                body=letter.body,
+                due_at=at,
+                created_at=at,
+            )
+            for person in recipients
+            if may_be_told(person, publication)
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def may_be_told(person: User, publication: Publication) -> bool:
+    """Active, with an address, and with the right to see it."""
+    return person.is_active and bool(person.email) and can_view(person, publication)

@@ -1,9 +1,19 @@
 """How the rooms below reach this one: registered when the app is ready."""
 
+from portal.common import ticks
+from portal.common.tasks import ring
 from portal.notifications import actions
+from portal.notifications.tasks import deliver_outbox, ring_for_waiting
 from portal.publishing import plugs
 
 
 def register() -> None:
-    """Every announcement is written to the outbox, in its own transaction."""
-    plugs.on_announcement(actions.note)
+    """Every announcement is written to the outbox in its own transaction, and sent after its commit."""
+    plugs.on_announcement(tell)
+    ticks.register(ring_for_waiting)
+
+
+def tell(announcement: plugs.Announcement) -> None:
+    """Write the messages now; ring for their delivery once the transaction holds."""
+    actions.note(announcement)
+    ring(deliver_outbox)

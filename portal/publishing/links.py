@@ -19,6 +19,7 @@ from portal.common.time import end_of_day
 from portal.publishing.models import (
     DEFAULT_VARIANT,
     Edition,
+    Kind,
     Publication,
     PublishEvent,
     SlugRedirect,
@@ -80,6 +81,12 @@ class NoEditionYet(Exception):
         super().__init__(publication.slug)
         self.publication = publication
         self.variant = variant
+
+
+def path_of(publication: Publication) -> str:
+    """The publication's stable link below the portal's origin, such as `/reports/weekly-sales/`."""
+    kind = publication.kind if publication.kind == Kind.EXTERNAL else f"{publication.kind}s"
+    return f"/{kind}/{publication.slug}/"
 
 
 def find_publication(user: User, slug: str, *, kind: str | None = None) -> Publication:
