@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from portal.common.text import one_line
-from portal.publishing.links import path_of
+from portal.publishing.links import url_of
 from portal.publishing.models import Edition, Variant
 from portal.publishing.plugs import Published
 from portal.runs.models import Run
@@ -110,12 +110,11 @@ def _name(variant: Variant) -> str:
 
 
 def _link(variant: Variant) -> str:
-    page = f"{settings.PORTAL_ORIGIN}{path_of(variant.publication)}"
-    return page if variant.is_default else f"{page}for/{variant.slug}/"
+    return url_of(variant.publication, variant=variant.slug)
 
 
 def _edition_link(edition: Edition) -> str:
-    return f"{settings.PORTAL_ORIGIN}{path_of(edition.publication)}editions/{edition.number}/"
+    return url_of(edition.publication, edition=edition.number)
 
 
 def _moment(at: datetime) -> str:
