@@ -130,7 +130,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.common.context.site",
             ],
-            "builtins": ["portal.common.templatetags.words"],
+            "builtins": [
+                "portal.common.templatetags.words",
+                "portal.publishing.templatetags.addresses",
+                "django.templatetags.static",
+            ],
         },
     }
 ]
@@ -157,6 +161,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "broadsheet_csrf"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.common.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -243,6 +248,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    # Asking for a run must not wait for a broker that is down: 0.2 s at most, not 6.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

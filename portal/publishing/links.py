@@ -12,6 +12,7 @@ Page, embed, API and oEmbed all resolve here, so that they cannot disagree. The 
 from dataclasses import dataclass
 from datetime import date
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from portal.accounts.models import User
@@ -26,6 +27,15 @@ from portal.publishing.models import (
     Variant,
 )
 from portal.publishing.permissions import can_view
+
+
+KIND_PATHS: dict[str, str] = {
+    Kind.REPORT: "reports",
+    Kind.VISUALIZATION: "visualizations",
+    Kind.DASHBOARD: "dashboards",
+    Kind.MODEL: "models",
+    Kind.EXTERNAL: "external",
+}
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,33 @@ class NoEditionYet(Exception):
         self.variant = variant
 
 
-def path_of(publication: Publication) -> str:
-    """The publication's stable link below the portal's origin, such as `/reports/weekly-sales/`."""
-    kind = publication.kind if publication.kind == Kind.EXTERNAL else f"{publication.kind}s"
-    return f"/{kind}/{publication.slug}/"
+def path_of(
+    publication: Publication,
+    *,
+    variant: str = DEFAULT_VARIANT,
+    major: int | None = None,
+    edition: int | None = None,
+) -> str:
+    """The path of the stable link, or of the link to one variant, major or edition."""
+    path = f"/{KIND_PATHS[publication.kind]}/{publication.slug}/"
+    if edition is not None:
+        return f"{path}editions/{edition}/"
+    if variant != DEFAULT_VARIANT:
+        path += f"for/{variant}/"
+    return f"{path}v{major}/" if major is not None else path
+
+
+def url_of(
+    publication: Publication,
+    *,
+    variant: str = DEFAULT_VARIANT,
+    major: int | None = None,
+    edition: int | None = None,
+) -> str:
+    """`path_of` with the portal's origin: what people paste into a mail."""
+    return settings.PORTAL_ORIGIN + path_of(
+        publication, variant=variant, major=major, edition=edition
+    )
 
 
 def find_publication(user: User, slug: str, *, kind: str | None = None) -> Publication:
@@ -120,15 +153,14 @@ def resolve(user: User, address: Address) -> Resolved:
 
 def resolve_within(publication: Publication, address: Address) -> Resolved:
     """`resolve` for callers that hold a right of their own to the publication, such as an embed's key."""
-    variant = (
-        publication.variants.select_related("current__version").filter(slug=address.variant).first()
-    )
+    variant = publication.variants.filter(slug=address.variant).first()
     if variant is None:
         raise NoSuchVariant(address.variant)
     edition = _edition(publication, variant, address)
     if edition is None:
         raise NoEditionYet(publication, variant)
-    newer = variant.current if variant.current_id != edition.pk else None
+    current = edition.variant.current
+    newer = current if current is not None and current.pk != edition.pk else None
     return Resolved(publication=publication, variant=edition.variant, edition=edition, newer=newer)
 
 
@@ -149,7 +181,7 @@ def _edition(publication: Publication, variant: Variant, address: Address) -> Ed
     if address.as_of is not None:
         before = end_of_day(address.as_of, publication.timezone)
         return _last_of(_events(variant).filter(at__lt=before), address)
-    return variant.current and _numbered(publication, variant.current.number)
+    return _editions().get(pk=variant.current_id) if variant.current_id else None
 
 
 def _numbered(publication: Publication, number: int) -> Edition:
@@ -162,7 +194,9 @@ def _numbered(publication: Publication, number: int) -> Edition:
 
 
 def _editions() -> QuerySet[Edition]:
-    return Edition.objects.select_related("version__created_by", "variant", "publication")
+    return Edition.objects.select_related(
+        "version__created_by", "variant__current__version", "publication", "created_by"
+    )
 
 
 def _events(variant: Variant) -> QuerySet[PublishEvent]:

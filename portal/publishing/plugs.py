@@ -7,6 +7,9 @@ called inside the same transaction: what they write stands or falls with what ha
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
 
 from portal.accounts.models import User
 from portal.publishing.models import Edition, Publication, Variant, Version
@@ -35,10 +38,14 @@ class RunFailed:
 Announcement = Published | RunFailed
 Executor = Callable[[Version, Variant, User, datetime], object]
 Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
+PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]
+ListPart = Callable[[list[Variant]], dict[int, Any]]
 
 _listeners: list[Callable[[Announcement], None]] = []
 _executors: list[Executor] = []
 _schedulers: list[Scheduler] = []
+_page_parts: dict[str, PagePart] = {}
+_list_parts: dict[str, ListPart] = {}
 
 
 def on_announcement(listener: Callable[[Announcement], None]) -> None:
@@ -67,3 +74,25 @@ def execute(version: Version, *, variant: Variant, by: User, at: datetime) -> ob
 def schedule(variant: Variant, wish: dict[str, object], *, by: User, at: datetime) -> None:
     """Apply a manifest's `[schedule]`."""
     _schedulers[0](variant, wish, by, at)
+
+
+def register_page_part(name: str, part: PagePart) -> None:
+    """Add to every publication's page: what `part` returns is `parts.<name>` in its templates."""
+    _page_parts[name] = part
+
+
+def page_parts(
+    request: HttpRequest, publication: Publication, variant: Variant
+) -> dict[str, dict[str, Any]]:
+    """What every room has to say about this publication to this person."""
+    return {name: part(request, publication, variant) for name, part in _page_parts.items()}
+
+
+def register_list_part(name: str, part: ListPart) -> None:
+    """Add to lists: `part` gets all variants of a list at once and answers by their keys."""
+    _list_parts[name] = part
+
+
+def list_parts(variants: list[Variant]) -> dict[str, dict[int, Any]]:
+    """What every room has to say about the variants of a list, in a constant number of queries."""
+    return {name: part(variants) for name, part in _list_parts.items()}
