@@ -251,7 +251,7 @@ def _walk(tokens: Sequence[Token]) -> list[Token]:
 
 def _plain(inline: Token) -> str:
     """The words of a heading, without its marks, pictures and HTML."""
-    kept = ("text", "code_inline", "softbreak", "math_inline")
+    kept = ("text", "code_inline", "softbreak", "hardbreak", "math_inline")
     children = [child for child in inline.children or () if child.type in kept]
     return " ".join("".join(child.content or " " for child in children).split())
 

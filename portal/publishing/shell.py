@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from html import escape
 
 DATA_ID = "broadsheet-data"
+MATH_STYLES = ("/static/vendor/katex-0.19.1/katex.min.css",)
+MATH_SCRIPTS = ("/static/vendor/katex-0.19.1/katex.min.js", "/static/content/math.js")
 
 # In a script element only "<" can end the data; the others keep old parsers and proxies quiet.
 _SCRIPT_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})

@@ -1,0 +1,138 @@
+// Draws the charts of a page, one after the other: <div data-figure="figure.json" data-kind="plotly">.
+(() => {
+  "use strict";
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const LIGHT = {
+    series: ["#2343a8", "#a85817", "#1d826c", "#ab8d36", "#6d2a51", "#0496e1"],
+    ink: "#17160f", ink2: "#47443c", rule: "#dcd7cb", rule2: "#8d887b", paper: "#fcfbf8", sunken: "#f3f0e9",
+    wash: "#e9edf9", accent: "#2343a8", other: "#a85817",
+  };
+  const DARK = {
+    series: ["#9db5ff", "#dd9c87", "#65e8ca", "#dacc7a", "#c2718d", "#33a1c9"],
+    ink: "#efece4", ink2: "#c2bdb1", rule: "#37342e", rule2: "#7a7468", paper: "#161513", sunken: "#100f0d",
+    wash: "#20263d", accent: "#a3b8ff", other: "#dd9c87",
+  };
+  const FONT = "Source Sans 3, Segoe UI, sans-serif";
+  const CLEAR = "rgba(0,0,0,0)";
+
+  // ---- Plotly ------------------------------------------------------------------------------------
+
+  const plotlyTemplate = (c) => {
+    const axis = { automargin: true, linecolor: c.rule2, gridcolor: c.rule, zerolinecolor: c.rule2 };
+    const round = { bgcolor: CLEAR, angularaxis: axis, radialaxis: axis };
+    const depth = { ...axis, backgroundcolor: c.sunken, showbackground: true };
+    const scale = [[0, c.wash], [1, c.accent]];
+    const bar = { outlinewidth: 0, ticks: "", thickness: 14 };
+    const heat = [{ colorbar: bar }];
+    return {
+      data: { heatmap: heat, contour: heat, histogram2d: heat, choropleth: heat, surface: heat,
+        table: [{ header: { fill: { color: c.sunken }, line: { color: c.rule } }, cells: { fill: { color: c.paper }, line: { color: c.rule } } }] },
+      layout: {
+        colorway: c.series, paper_bgcolor: CLEAR, plot_bgcolor: CLEAR,
+        font: { family: FONT, size: 13, color: c.ink2 },
+        title: { font: { family: "Newsreader, Georgia, serif", size: 22, color: c.ink }, x: 0, xref: "container", pad: { l: 4 } },
+        xaxis: { ...axis, showgrid: false }, yaxis: { ...axis, zeroline: false },
+        margin: { l: 48, r: 24, t: 32, b: 40 },
+        colorscale: { sequential: scale, sequentialminus: scale.map(([at]) => [at, scale[1 - at][1]]), diverging: [[0, c.other], [0.5, c.paper], [1, c.accent]] },
+        hoverlabel: { font: { family: FONT, size: 13 } },
+        legend: { bgcolor: CLEAR },
+        polar: round, ternary: { bgcolor: CLEAR, aaxis: axis, baxis: axis, caxis: axis },
+        scene: { xaxis: depth, yaxis: depth, zaxis: depth },
+        geo: { bgcolor: CLEAR, landcolor: c.sunken, lakecolor: c.paper, oceancolor: c.paper, coastlinecolor: c.rule2, countrycolor: c.rule, subunitcolor: c.rule, framecolor: c.rule },
+      },
+    };
+  };
+
+  // Every figure of plotly.py carries its default template; that is nobody's decision.
+  const isDefault = (template) => !template || (template.layout?.plot_bgcolor === "#E5ECF6" && template.layout?.colorway?.[0] === "#636efa");
+  const hasOwnGround = (layout) => [layout.paper_bgcolor, layout.plot_bgcolor, layout.font?.color].some(Boolean);
+
+  const plotlyLayout = (figure, place) => {
+    const layout = { ...figure.layout };
+    const sheet = !isDefault(layout.template) || hasOwnGround(layout);
+    place.classList.toggle("sheet", sheet);
+    if (isDefault(layout.template)) layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT);
+    if (layout.title?.text ?? (typeof layout.title === "string" && layout.title)) layout.margin = { t: 64, ...layout.margin };
+    if (layout.width > place.clientWidth) delete layout.width;
+    if (!layout.width) layout.autosize = true;
+    return layout;
+  };
+
+  const drawPlotly = async (place, figure) => {
+    const config = { responsive: !(figure.layout.width <= place.clientWidth), displaylogo: false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
+    const draw = () => Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
+    await draw();
+    dark.addEventListener("change", draw);
+    const resize = new ResizeObserver(() => {
+      const fits = figure.layout.width <= place.clientWidth;
+      if (figure.layout.width && fits !== Boolean(place.layout.width)) draw();
+    });
+    resize.observe(place.parentElement);
+  };
+
+  // ---- Vega, Vega-Lite, Bokeh ----------------------------------------------------------------------
+
+  const vegaConfig = (c) => ({
+    background: null, font: FONT,
+    title: { color: c.ink, font: "Newsreader, Georgia, serif", fontSize: 18, fontWeight: 500, anchor: "start" },
+    axis: { domainColor: c.rule2, gridColor: c.rule, tickColor: c.rule2, labelColor: c.ink2, titleColor: c.ink2, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400 },
+    legend: { labelColor: c.ink2, titleColor: c.ink2, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 600 },
+    header: { labelColor: c.ink2, titleColor: c.ink2 },
+    view: { stroke: null }, text: { color: c.ink2 },
+    mark: { color: c.accent }, range: { category: c.series, ramp: { scheme: [c.wash, c.accent] } },
+  });
+
+  const drawVega = async (place, spec) => {
+    const draw = async () => {
+      const own = structuredClone(spec);
+      const sheet = own.background ?? own.config?.background;
+      place.classList.toggle("sheet", Boolean(sheet));
+      own.config = vega.mergeConfig(vegaConfig(dark.matches && !sheet ? DARK : LIGHT), own.config ?? {});
+      const single = !own.width && !own.hconcat && !own.vconcat && !own.concat && !own.repeat && !own.facet && !own.spec && /vega-lite/.test(own.$schema ?? "vega-lite") && !own.encoding?.column && !own.encoding?.facet && !own.encoding?.row;
+      if (single) { own.width = "container"; own.autosize ??= { type: "fit-x", contains: "padding" }; }
+      const holder = document.createElement("div");
+      holder.style.width = "100%";
+      place.replaceChildren(holder);
+      // The interpreter draws without eval; the menu keeps only what works without a network.
+      await vegaEmbed(holder, own, { ast: true, actions: { export: true, source: false, compiled: false, editor: false } });
+    };
+    await draw();
+    dark.addEventListener("change", draw);
+  };
+
+  const drawBokeh = async (place, item) => {
+    place.classList.add("sheet");
+    place.replaceChildren();
+    place.id ||= `figure-${Math.random().toString(36).slice(2)}`;
+    await Bokeh.embed.embed_item({ ...item, target_id: place.id });
+  };
+
+  // ---- All of them ---------------------------------------------------------------------------------
+
+  const DRAW = { plotly: drawPlotly, vega: drawVega, bokeh: drawBokeh };
+
+  const show = async (place) => {
+    try {
+      const answer = await fetch(place.dataset.figure);
+      if (!answer.ok) throw new Error(`its data did not arrive (${answer.status})`);
+      const figure = await answer.json();
+      if (place.dataset.kind === "plotly") place.replaceChildren();
+      await DRAW[place.dataset.kind](place, figure);
+      place.style.minHeight = "";
+    } catch (problem) {
+      const notice = document.createElement("div");
+      notice.className = "notice";
+      notice.innerHTML = "<p><strong>This chart could not be drawn.</strong> <span></span></p><p>Reload the page; if that does not help, tell the author what stands here.</p>";
+      notice.querySelector("span").textContent = `${problem?.message ?? problem}`;
+      place.classList.remove("sheet");
+      place.style.minHeight = "";
+      place.replaceChildren(notice);
+    }
+  };
+
+  (async () => {
+    await document.fonts?.ready;
+    for (const place of document.querySelectorAll("[data-figure]")) await show(place);
+  })();
+})();
