@@ -1,7 +1,6 @@
 """What every request passes through: its id, its host, the headers that hold the walls."""
 
 import re
-import secrets
 import uuid
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -11,13 +10,18 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-CONTENT_HOST = urlsplit(settings.CONTENT_ORIGIN).netloc
 _REQUEST_ID = re.compile(r"^[\w-]{8,64}$")
 
 
 def is_content_host(request: HttpRequest) -> bool:
-    """Whether the request came to the origin that serves files that we did not write."""
-    return request.get_host() == CONTENT_HOST
+    """Whether the request came to the origin that serves files that we did not write.
+
+    Case and the dot at the end of a full host name do not make another host: they pass ALLOWED_HOSTS, and
+    must not lead from the content origin into the portal.
+    """
+    asked = urlsplit(f"//{request.get_host()}")
+    ours = urlsplit(settings.CONTENT_ORIGIN)
+    return asked.port == ours.port and (asked.hostname or "").rstrip(".") == ours.hostname
 
 
 def request_id(get_response: Handler) -> Handler:
@@ -34,25 +38,35 @@ def request_id(get_response: Handler) -> Handler:
 
 
 def route_by_host(get_response: Handler) -> Handler:
-    """The content origin has its own addresses and none of the portal's, and the other way round."""
+    """The content origin has its own addresses and none of the portal's, and the other way round.
+
+    It knows no cookies either: those that reach it are not read, and none is ever set.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if is_content_host(request):
-            request.urlconf = settings.CONTENT_URLCONF
-        return get_response(request)
+        if not is_content_host(request):
+            return get_response(request)
+        request.urlconf = settings.CONTENT_URLCONF
+        request.META.pop("HTTP_COOKIE", None)
+        response = get_response(request)
+        response.cookies.clear()
+        return response
 
     return middleware
 
 
 def security_headers(get_response: Handler) -> Handler:
-    """Strict policy for the portal's own pages; what the content origin sends, its views decide."""
+    """Strict policy for the portal's own pages; the content origin's views say more than its sandbox."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.csp_nonce = secrets.token_urlsafe(16)  # type: ignore[attr-defined]
         response = get_response(request)
-        if not is_content_host(request):
+        if is_content_host(request):
+            response.headers.setdefault("Content-Security-Policy", "sandbox; default-src 'none'")
+            response.headers.setdefault("Cache-Control", "no-store")
+        else:
             response.headers.setdefault("Content-Security-Policy", portal_policy())
             response.headers.setdefault("Cache-Control", "private, no-cache")
+            response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 

@@ -102,9 +102,9 @@ def find_file(edition: Edition, path: str) -> TreeEntry:
 def editions_shown_by(grant: EmbedGrant) -> QuerySet[Edition]:
     """Every edition that the grant may show, now or in a page that was opened a while ago."""
     editions = Edition.objects.filter(variant_id=grant.variant_id, state=Edition.State.GOOD)
-    if grant.follows == EmbedGrant.Follows.MAJOR:
+    if grant.major is not None:
         return editions.filter(version__major=grant.major)
-    if grant.follows == EmbedGrant.Follows.EDITION:
+    if grant.edition_id is not None:
         return editions.filter(pk=grant.edition_id)
     return editions
 

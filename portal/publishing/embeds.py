@@ -229,6 +229,8 @@ def _check_followed(
 
 
 def _has_major(variant: Variant, major: int | None) -> bool:
+    if major is None:
+        return False
     return variant.publish_events.filter(edition__version__major=major).exists()
 
 
