@@ -1,0 +1,15 @@
+"""The portal's own settings, on a data folder of this test run and without a broker."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+DATA = tempfile.mkdtemp(prefix="broadsheet-tests-")
+atexit.register(shutil.rmtree, DATA, ignore_errors=True)
+os.environ["BROADSHEET_DATA_DIR"] = DATA
+
+from portal.settings import *  # noqa: E402, F403, TID251 - the settings under test
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, for made-up people
+CELERY_BROKER_URL = "memory://"
