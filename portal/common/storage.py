@@ -1,9 +1,10 @@
 """The digest store: files are kept under the SHA-256 of their bytes, over Django's storage API.
 
 A name is a digest, so the same bytes are kept once, nothing is ever overwritten with something else,
-and a writer that dies half-way leaves at most a temporary file that `sweep_temporary_files` removes.
+and a writer that dies half-way leaves at most a temporary file that `manage.py sweep` removes.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -18,6 +19,8 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 CHUNK = 1 << 20
 ABANDONED_SECONDS = 24 * 3600
+RENEW_SECONDS = 12 * 3600  # well before the sweep of unused blobs would take it
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class OutOfSpace(Exception):
@@ -31,17 +34,20 @@ class DigestFileStorage(FileSystemStorage):
     file there in 103 of 200 trials, this one in none.
     """
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    def _save(self, name: str, content: "File[Any]") -> str:
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
         try:
+            made = _make_folders(target.parent)
             _write_durably(temporary, content)
             temporary.replace(target)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise OutOfSpace(f"{name}: {error.strerror}") from error
-        _sync_folder(target.parent)
+            if error.errno in NO_ROOM:
+                raise OutOfSpace(f"{name}: {error.strerror}") from error
+            raise
+        for folder in (target.parent, *made):
+            _sync_folder(folder)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -119,11 +125,28 @@ def abandoned_temporary_files(*, now: float | None = None) -> Iterator[Path]:
 
 
 def _holds(store: Storage, name: str, size: int) -> bool:
-    """A file of the right size under its digest; a wrong size can only be damage, so it is rewritten."""
-    return store.exists(name) and store.size(name) == size
+    """A file of the right size under its digest, written lately.
+
+    A wrong size can only be damage, so it is rewritten. So is an old file: the sweep takes old blobs that
+    no tree names, and must not take this one before the caller has named it.
+    """
+    if not store.exists(name) or store.size(name) != size:
+        return False
+    return store.get_modified_time(name).timestamp() > time.time() - RENEW_SECONDS
 
 
-def _write_durably(target: Path, content: File[Any]) -> None:
+def _make_folders(folder: Path) -> list[Path]:
+    """Make what is missing; returns the folders that got a new entry, whose fsync makes it last."""
+    missing = folder
+    changed = []
+    while not missing.exists():
+        missing = missing.parent
+        changed.append(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def _write_durably(target: Path, content: "File[Any]") -> None:
     with target.open("wb") as out:
         shutil.copyfileobj(content, out, CHUNK)
         out.flush()
