@@ -15,13 +15,14 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.runs.models import LogChunk, Run, Schedule, Slot
+from portal.runs.models import Heartbeat, LogChunk, Run, Schedule, Slot
 
 __all__ = [
     "AuditEvent",
     "Blob",
     "Edition",
     "EmbedGrant",
+    "Heartbeat",
     "LogChunk",
     "Membership",
     "OutboxMessage",

@@ -24,12 +24,19 @@ def background_task(function: Callable[..., None]) -> Any:
 
 
 def ring(task: Any, **arguments: Any) -> None:
-    """Send the task's message once the transaction has committed; whoever waits is found by the ticker too."""
-    transaction.on_commit(partial(_send, task, arguments))
+    """Send the task's message once the transaction has committed; whoever waits is found by the ticker too.
+
+    `task` is a declared task, or its dotted name where importing it would point upwards.
+    """
+    transaction.on_commit(partial(send, task, **arguments))
 
 
-def _send(task: Any, arguments: dict[str, Any]) -> None:
+def send(task: Any, **arguments: Any) -> bool:
+    """Send the task's message now; False when the broker cannot be reached."""
+    name = task if isinstance(task, str) else task.name
     try:
-        task.apply_async(kwargs=arguments, retry=False)
+        app.send_task(name, kwargs=arguments, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
-        logger.warning("doorbell_failed task=%s error=%s", task.name, error)
+        logger.warning("doorbell_failed task=%s error=%s", name, error)
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Asking for runs."""
+"""Asking for runs, and taking it back."""
 
 from datetime import datetime
 
@@ -7,7 +7,13 @@ from django.db import transaction
 from portal.accounts.models import User
 from portal.publishing.audit import record
 from portal.publishing.models import Variant, Version
-from portal.runs.models import Run
+from portal.publishing.permissions import require_edit
+from portal.runs.doorbell import ring_for
+from portal.runs.models import ACTIVE, Run
+
+
+class NothingToRun(Exception):
+    """The newest version is finished content, not code."""
 
 
 @transaction.atomic
@@ -28,11 +34,60 @@ def request_run(
         requested_by=by,
         logical_time=logical_time or at,
         queued_at=at,
+        rung_at=at,
     )
     record("request_run", run, by=by, at=at, publication=variant.publication, trigger=trigger)
+    ring_for(run)
     return run
 
 
 def request_first_run(version: Version, variant: Variant, by: User, at: datetime) -> Run:
     """The run that an upload of code starts."""
     return request_run(version, variant=variant, trigger=Run.Trigger.UPLOAD, by=by, at=at)
+
+
+@transaction.atomic
+def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
+    """The run of the variant's version that is queued or running already, else a new one.
+
+    :raises NothingToRun: when the version is not code.
+    :raises PermissionDenied: when the person may not refresh it.
+    """
+    require_edit(by, variant.publication)
+    variant = (
+        Variant.objects.select_for_update(of=("self",))
+        .select_related("version", "publication")
+        .get(pk=variant.pk)
+    )
+    if variant.version is None or not variant.version.executes:
+        raise NothingToRun(
+            f"“{variant.publication}” is finished content. Upload a bundle with code to refresh it."
+        )
+    active = variant.runs.filter(version=variant.version, state__in=ACTIVE).order_by("pk").first()
+    return active or request_run(
+        variant.version, variant=variant, trigger=Run.Trigger.MANUAL, by=by, at=at
+    )
+
+
+@transaction.atomic
+def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
+    """Stop the run: at once when it is queued, within seconds when it is running.
+
+    :returns: False when it had finished already.
+    :raises PermissionDenied: when the person may not refresh the publication.
+    """
+    publication = run.variant.publication
+    require_edit(by, publication)
+    queued = Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
+        state=Run.State.CANCELLED,
+        finished_at=at,
+        cancel_requested=True,
+        error=f"Cancelled by {by} before it started.",
+        doing="",
+    )
+    stopped = queued or Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
+        cancel_requested=True
+    )
+    if stopped:
+        record("cancel_run", run, by=by, at=at, publication=publication)
+    return bool(stopped)

@@ -105,7 +105,10 @@ class Run(models.Model):
     progress = models.PositiveSmallIntegerField(default=0)
     doing = models.CharField(max_length=200, blank=True)
     fault = models.CharField(max_length=10, choices=Fault, default=Fault.NONE, blank=True)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True)  # a sentence for people
+    last_words = models.TextField(blank=True)  # the end of a traceback, for the author
+    remark = models.CharField(max_length=300, blank=True)  # why its edition is not shown, if so
+    resources = models.JSONField(default=dict)  # seconds, peak_mb
     exit_code = models.IntegerField(null=True)
     edition = models.OneToOneField(Edition, on_delete=models.PROTECT, null=True, related_name="run")
 
@@ -128,6 +131,11 @@ class Run(models.Model):
                 condition=Q(edition__isnull=True) | Q(state__in=["succeeded", "quarantined"]),
                 name="run_edition_only_when_made",
             ),
+            models.UniqueConstraint(
+                fields=["variant", "version"],
+                condition=Q(state="running"),
+                name="run_one_at_a_time",
+            ),
         ]
         indexes = [
             models.Index(fields=["state", "lease_until"], name="run_by_state"),
@@ -139,7 +147,7 @@ class Run(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+        return self.state not in ACTIVE
 
     @property
     def went_wrong(self) -> bool:
@@ -149,6 +157,9 @@ class Run(models.Model):
             self.State.LOST,
             self.State.QUARANTINED,
         )
+
+
+ACTIVE = (Run.State.QUEUED, Run.State.RUNNING)
 
 
 class Slot(models.Model):
@@ -192,3 +203,13 @@ class LogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.sequence}"
+
+
+class Heartbeat(models.Model):
+    """When a part of the installation last said that it is alive."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S}"

@@ -1,0 +1,195 @@
+"""Who works on a run: a claim is a conditional update that writes a fencing token and a lease.
+
+    queued -> claim -> running -> (renewed while alive) -> an ending, or a lapsed lease -> queued -> ...
+
+Every write of whoever works on a run is conditional on the token. A worker that was paused past its
+lease finds the token changed, stops, and has changed nothing. At most `RUN_MAX_ATTEMPTS` workers may
+die of one run; then it is lost, and the others go on.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from portal.publishing import plugs
+from portal.runs.errors import Cancelled, Fenced
+from portal.runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 3.0  # seconds until a request to cancel is seen
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a run, as long as its token is the run's."""
+
+    run_id: int
+    token: str
+
+    def held(self) -> QuerySet[Run]:
+        """The run while it is ours, else nothing: update through this and look at the count."""
+        return Run.objects.filter(pk=self.run_id, token=self.token, state=Run.State.RUNNING)
+
+    def write(self, **fields: object) -> None:
+        """Change the run.
+
+        :raises Fenced: when it is not ours any more; nothing is changed then.
+        """
+        if self.held().update(**fields) != 1:
+            raise Fenced(f"run {self.run_id}")
+
+
+@dataclass
+class Lease:
+    """What the heartbeat has learnt: whether the claim is lost, and whether a person wants it stopped."""
+
+    claim: Claim
+    lost: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def must_stop(self) -> bool:
+        return self.lost.is_set() or self.cancelled.is_set()
+
+    def check(self) -> None:
+        """
+        :raises Fenced: when the run is not ours any more.
+        :raises Cancelled: when a person asked for it to be stopped.
+        """
+        if self.lost.is_set():
+            raise Fenced(f"run {self.claim.run_id}")
+        if self.cancelled.is_set():
+            raise Cancelled("The run was cancelled. Readers keep the edition they had.")
+
+
+def claimable() -> QuerySet[Run]:
+    """Queued runs whose turn it is: runs of one version for one variant go one after another, oldest first."""
+    ahead = Run.objects.filter(
+        Q(state=Run.State.RUNNING) | Q(state=Run.State.QUEUED, pk__lt=OuterRef("pk")),
+        variant_id=OuterRef("variant_id"),
+        version_id=OuterRef("version_id"),
+    )
+    return Run.objects.filter(~Exists(ahead), state=Run.State.QUEUED)
+
+
+def claim(run_id: int, *, worker: str, at: datetime) -> Claim | None:
+    """Take a queued run; None when it is not queued, or when it is not its turn."""
+    mine = Claim(run_id=run_id, token=secrets.token_hex(16))
+    try:
+        with transaction.atomic():
+            taken = claimable().filter(pk=run_id).update(
+                state=Run.State.RUNNING,
+                token=mine.token,
+                lease_until=_lease_end(at),
+                worker=worker,
+                attempts=F("attempts") + 1,
+                started_at=at,
+                steps=[],
+                progress=0,
+                doing="",
+            )
+    except IntegrityError:  # another run of the variant was claimed at the same moment
+        return None
+    return mine if taken == 1 else None
+
+
+@contextmanager
+def kept_alive(claim: Claim) -> Iterator[Lease]:
+    """Renew the lease from a thread of its own for as long as the block lasts."""
+    lease = Lease(claim)
+    thread = threading.Thread(target=_beat, args=(lease,), name=f"lease-{claim.run_id}")
+    thread.start()
+    try:
+        yield lease
+    finally:
+        lease.ended.set()
+        thread.join()
+
+
+def hand_back(claim: Claim) -> bool:
+    """Queue the run again at once, as if it had not been claimed: its worker has to stop."""
+    handed = claim.held().update(
+        **_queued_again(), attempts=F("attempts") - 1, doing="Handed back by a stopping worker"
+    )
+    return handed == 1
+
+
+def sweep_lapsed(at: datetime) -> int:
+    """Queue again, or give up, every run whose worker stopped renewing; returns how many there were."""
+    lapsed = Run.objects.filter(state=Run.State.RUNNING, lease_until__lt=at)
+    runs = list(lapsed.select_related("variant__publication").order_by("pk"))
+    return sum(_sweep(run, at) for run in runs)
+
+
+@transaction.atomic
+def _sweep(run: Run, at: datetime) -> bool:
+    still = Run.objects.filter(
+        pk=run.pk, token=run.token, state=Run.State.RUNNING, lease_until__lt=at
+    )
+    if run.attempts < settings.RUN_MAX_ATTEMPTS:
+        return still.update(**_queued_again(), doing="Its worker stopped; waits for another") == 1
+    sentence = (
+        f"The worker died {run.attempts} times while it ran this. It is not tried again; "
+        "look for what ends the whole process, such as memory."
+    )
+    lost = still.update(
+        state=Run.State.LOST,
+        finished_at=at,
+        fault=Run.Fault.PLATFORM,
+        error=sentence,
+        token="",
+        lease_until=None,
+        doing="",
+    )
+    if lost == 1:
+        logger.error("run_lost run=%s attempts=%s", run.pk, run.attempts)
+        plugs.announce(plugs.RunFailed(run.variant.publication, run.pk, sentence, at))
+    return lost == 1
+
+
+def _queued_again() -> dict[str, object]:
+    return {
+        "state": Run.State.QUEUED,
+        "token": "",
+        "lease_until": None,
+        "worker": "",
+        "rung_at": None,
+        "progress": 0,
+    }
+
+
+def _lease_end(at: datetime) -> datetime:
+    return at + timedelta(seconds=settings.RUN_LEASE_SECONDS)
+
+
+def _beat(lease: Lease) -> None:
+    pause = min(settings.RUN_LEASE_SECONDS / 3, LONGEST_PAUSE)
+    try:
+        while not lease.ended.wait(pause) and not lease.lost.is_set():
+            _renew(lease, timezone.now())
+    finally:
+        connection.close()  # this thread's own
+
+
+def _renew(lease: Lease, at: datetime) -> None:
+    try:
+        renewed = lease.claim.held().update(lease_until=_lease_end(at))
+        wanted = lease.claim.held().values_list("cancel_requested", flat=True).first()
+    except DatabaseError as error:  # try again at the next beat; the lease decides in the end
+        logger.warning("lease_not_renewed run=%s error=%s", lease.claim.run_id, error)
+        return
+    if wanted:
+        lease.cancelled.set()
+    if renewed != 1:
+        lease.lost.set()

@@ -1,0 +1,42 @@
+"""Whose fault it is: two kinds of failure, each with a sentence for people."""
+
+from portal.runs.models import Run
+
+
+class RunError(Exception):
+    """A run cannot end well. `last_words` is the end of what the machine said, for the author."""
+
+    state = Run.State.FAILED
+    fault = Run.Fault.PLATFORM
+
+    def __init__(self, sentence: str, *, last_words: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.last_words = last_words
+
+
+class BundleError(RunError):
+    """The author's: their code raised, wrote nothing, or wrote what cannot be shown."""
+
+    fault = Run.Fault.BUNDLE
+
+
+class TooSlow(BundleError):
+    """The author's code was still running at its time limit."""
+
+    state = Run.State.TIMED_OUT
+
+
+class PlatformError(RunError):
+    """Ours: no room, a lost file, a broken service. An admin has to look."""
+
+
+class Cancelled(RunError):
+    """A person asked for the run to be stopped."""
+
+    state = Run.State.CANCELLED
+    fault = Run.Fault.NONE
+
+
+class Fenced(Exception):
+    """The run belongs to somebody else by now: stop at once, write nothing."""
