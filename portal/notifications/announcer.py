@@ -2,7 +2,7 @@
 
 from portal.common import ticks
 from portal.common.tasks import ring
-from portal.notifications import actions
+from portal.notifications import actions, parts
 from portal.notifications.tasks import deliver_outbox, ring_for_waiting
 from portal.publishing import plugs
 
@@ -10,6 +10,7 @@ from portal.publishing import plugs
 def register() -> None:
     """Every announcement is written to the outbox in its own transaction, and sent after its commit."""
     plugs.on_announcement(tell)
+    plugs.register_page_part("follow", parts.follow_part)
     ticks.register(ring_for_waiting)
 
 

@@ -1,0 +1,19 @@
+"""What this room adds to a publication's page."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.accounts.requests import signed_in
+from portal.notifications.models import Subscription
+from portal.publishing.models import Publication, Variant
+
+
+def follow_part(request: HttpRequest, publication: Publication, variant: Variant) -> dict[str, Any]:
+    """Whether the person who asks hears of new editions, and where the button posts to; one query."""
+    followed = Subscription.objects.filter(publication=publication, user=signed_in(request))
+    return {
+        "is_following": followed.exists(),
+        "action": reverse("follow", args=[publication.kind, publication.slug]),
+    }
