@@ -3,6 +3,7 @@
 A notebook is shown with the outputs that it was saved with. Running it is not our business here.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import nbformat
+import nbformat.reader
 
 from portal.publishing import charts, jsonfiles, markup, shell
 from portal.publishing.companions import Companions
@@ -113,7 +115,7 @@ def _upgraded(content: JSON) -> dict[str, JSON]:
         _check_count(sheet["cells"])
     content.setdefault("metadata", {})  # some writers of format 3 left it out
     try:
-        return nbformat.convert(nbformat.from_dict(content), 4)
+        return nbformat.convert(nbformat.reader.reads(json.dumps(content)), 4)
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError):
         raise _invalid(
             "This old notebook cannot be converted. Open and save it in Jupyter."

@@ -54,18 +54,20 @@
     place.classList.toggle("sheet", sheet);
     if (isDefault(layout.template)) layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT);
     if (layout.title?.text ?? (typeof layout.title === "string" && layout.title)) layout.margin = { t: 64, ...layout.margin };
-    if (layout.width > place.clientWidth) delete layout.width;
+    if (layout.width > place.parentElement.clientWidth) delete layout.width;
     if (!layout.width) layout.autosize = true;
+    place.style.maxWidth = layout.width ? `${layout.width}px` : "";
     return layout;
   };
 
   const drawPlotly = async (place, figure) => {
-    const config = { responsive: !(figure.layout.width <= place.clientWidth), displaylogo: false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
+    const config = { responsive: !(figure.layout.width <= place.parentElement.clientWidth), displaylogo: false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
+    place.style.height = `${figure.layout.height || 450}px`;
     const draw = () => Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
     await draw();
     dark.addEventListener("change", draw);
     const resize = new ResizeObserver(() => {
-      const fits = figure.layout.width <= place.clientWidth;
+      const fits = figure.layout.width <= place.parentElement.clientWidth;
       if (figure.layout.width && fits !== Boolean(place.layout.width)) draw();
     });
     resize.observe(place.parentElement);
