@@ -13,3 +13,4 @@ from portal.settings import *  # noqa: E402, F403, TID251 - the settings under t
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, for made-up people
 CELERY_BROKER_URL = "memory://"
+STATIC_ROOT = DATA  # WhiteNoise warns when it is not there; files come from the finders
