@@ -1,0 +1,212 @@
+"""`broadsheet.toml`: what an author says about a bundle. Strict, so that a typing error is no silent default.
+
+    entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
+    title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
+    [run]                        # execute, time_limit_seconds, show
+    [schedule]                   # cron with timezone, or every_minutes
+
+Without Django, because child processes import it.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from portal.common.refusals import Refused
+from portal.publishing.names import BadName, safe_path
+
+JSON = Any
+Rule = Callable[[object], JSON]
+
+FILE_NAME = "broadsheet.toml"
+SIZE_LIMIT = 64_000  # bytes
+LONGEST_RUN = 3600  # seconds
+LONGEST_INTERVAL = 31 * 24 * 60  # minutes
+
+
+def read(path: Path) -> dict[str, JSON]:
+    """The manifest's values, only those that stand in it. Refused: manifest_invalid, with key and line."""
+    if path.stat().st_size > SIZE_LIMIT:
+        raise _invalid(f"it is larger than {SIZE_LIMIT:,} bytes")
+    return parse(path.read_bytes())
+
+
+def parse(content: bytes) -> dict[str, JSON]:
+    try:
+        text = content.decode("utf-8-sig")
+        values = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise _invalid("it is not text in UTF-8") from None
+    except RecursionError:
+        raise _invalid("it nests too deep") from None
+    except (tomllib.TOMLDecodeError, ValueError) as problem:
+        raise _invalid(f"it is not valid TOML: {str(problem)[:200]}") from None
+    return _checked(values, _KEYS, "", text)
+
+
+def _checked(
+    values: Mapping[str, object],
+    rules: Mapping[str, Rule | Mapping[str, Rule]],
+    table: str,
+    text: str,
+) -> dict[str, JSON]:
+    found: dict[str, JSON] = {}
+    for key, value in values.items():
+        name = f"{table}.{key}" if table else key
+        rule = rules.get(key)
+        if rule is None:
+            raise _invalid(
+                f"{_shown(name)} is not a known key{_known(rules)}", line_of(text, table, key)
+            )
+        try:
+            found[key] = rule(value) if callable(rule) else _checked(_table(value), rule, key, text)
+        except ValueError as problem:
+            raise _invalid(f"{_shown(name)} {problem}", line_of(text, table, key)) from None
+    if table == "schedule":
+        _check_schedule(found, line_of(text, "", table))
+    return found
+
+
+def wrong(path: Path, key: str, problem: str) -> Refused:
+    """A refusal for a key whose value does not fit the rest of the bundle."""
+    return _invalid(f"{key} {problem}", line_of(path.read_text("utf-8-sig"), "", key))
+
+
+def line_of(text: str, table: str, key: str) -> int:
+    """The line, from 1, where a key (or a table, when `table` is empty) is set; 1 when it is not found."""
+    spelled = rf"""(?:"{re.escape(key)}"|'{re.escape(key)}'|{re.escape(key)})"""
+    sets_key = re.compile(rf"\s*{spelled}\s*[=.]")
+    opens_table = re.compile(rf"\s*\[\[?\s*{spelled}\s*[\].]")
+    dotted = re.compile(rf"\s*{re.escape(table)}\s*(?:\.\s*{spelled}|=.*{spelled}\s*=)")
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not table and opens_table.match(line):
+            return number
+        if header := re.match(r"\s*\[\[?\s*([^\].]*?)\s*[\].]", line):
+            current = header[1].strip("\"'")
+        elif (current == table and sets_key.match(line)) or (table and dotted.match(line)):
+            return number
+    return 1
+
+
+def _check_schedule(schedule: Mapping[str, JSON], line: int) -> None:
+    if ("cron" in schedule) == ("every_minutes" in schedule):
+        raise _invalid("schedule needs exactly one of cron and every_minutes", line)
+    if "timezone" in schedule and "cron" not in schedule:
+        raise _invalid("schedule.timezone only goes with schedule.cron", line)
+
+
+def _table(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return value
+
+
+def _text(most: int) -> Rule:
+    def rule(value: object) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError("must be a text that is not empty")
+        if len(value) > most:
+            raise ValueError(f"must have at most {most} characters")
+        return value.strip()
+
+    return rule
+
+
+def _one_of(*choices: str) -> Rule:
+    def rule(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return rule
+
+
+def _number(least: int, most: int) -> Rule:
+    def rule(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return value
+
+    return rule
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be the name of a file in this bundle")
+    try:
+        return safe_path(value)
+    except BadName as problem:
+        raise ValueError(f"must be the name of a file in this bundle: {problem}") from None
+
+
+def _slug(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", value):
+        raise ValueError("must be lower-case letters, digits and single hyphens: weekly-sales")
+    if len(value) > 80:
+        raise ValueError("must have at most 80 characters")
+    return value
+
+
+def _timezone(value: object) -> str:
+    try:
+        return ZoneInfo(str(value) if isinstance(value, str) else "").key
+    except (OSError, ValueError, KeyError):
+        raise ValueError("must be an IANA time zone: Europe/Berlin") from None
+
+
+def _cron(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200:
+        raise ValueError("must be a cron rule: 0 7 * * 1-5")
+    try:
+        CronSim(value, _EPOCH)
+    except CronSimError as problem:
+        raise ValueError(f"must be a cron rule such as 0 7 * * 1-5 ({problem})") from None
+    return " ".join(value.split())
+
+
+def _known(rules: Mapping[str, object]) -> str:
+    return f"; known are {', '.join(sorted(rules))}"
+
+
+def _shown(key: str) -> str:
+    return key if len(key) <= 60 else f"{key[:60]}…"
+
+
+def _invalid(problem: str, line: int | None = None) -> Refused:
+    place = f" (line {line})" if line else ""
+    return Refused("manifest_invalid", f"{FILE_NAME}{place}: {problem}.")
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_KEYS: dict[str, Rule | Mapping[str, Rule]] = {
+    "entry": _path,
+    "title": _text(200),
+    "summary": _text(2000),
+    "slug": _slug,
+    "kind": _one_of("report", "visualization"),
+    "audience": _one_of("owner", "team", "company"),
+    "timezone": _timezone,
+    "run": {
+        "execute": _yes_or_no,
+        "time_limit_seconds": _number(1, LONGEST_RUN),
+        "show": _path,
+    },
+    "schedule": {
+        "cron": _cron,
+        "timezone": _timezone,
+        "every_minutes": _number(1, LONGEST_INTERVAL),
+    },
+}
