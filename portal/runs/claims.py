@@ -88,16 +88,20 @@ def claim(run_id: int, *, worker: str, at: datetime) -> Claim | None:
     mine = Claim(run_id=run_id, token=secrets.token_hex(16))
     try:
         with transaction.atomic():
-            taken = claimable().filter(pk=run_id).update(
-                state=Run.State.RUNNING,
-                token=mine.token,
-                lease_until=_lease_end(at),
-                worker=worker,
-                attempts=F("attempts") + 1,
-                started_at=at,
-                steps=[],
-                progress=0,
-                doing="",
+            taken = (
+                claimable()
+                .filter(pk=run_id)
+                .update(
+                    state=Run.State.RUNNING,
+                    token=mine.token,
+                    lease_until=_lease_end(at),
+                    worker=worker,
+                    attempts=F("attempts") + 1,
+                    started_at=at,
+                    steps=[],
+                    progress=0,
+                    doing="",
+                )
             )
     except IntegrityError:  # another run of the variant was claimed at the same moment
         return None

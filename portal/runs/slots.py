@@ -51,7 +51,9 @@ def _due(at: datetime) -> QuerySet[Schedule]:
 
 @transaction.atomic
 def _make_batch(pk: int, at: datetime) -> int:
-    schedule = _due(at).select_related("variant__version", "variant__publication").filter(pk=pk).first()
+    schedule = (
+        _due(at).select_related("variant__version", "variant__publication").filter(pk=pk).first()
+    )
     if schedule is None or schedule.next_due_at is None:
         return 0  # another ticker was first
     first = schedule.next_due_at

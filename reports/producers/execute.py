@@ -111,7 +111,7 @@ class _Teller:
     def _cell_ended(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
         for output in cell.outputs:
             if output.output_type == "stream":
-                print(output.text[:MOST_STREAM].replace(RECORD, "").rstrip("\n"), flush=True)
+                _write(output.text[:MOST_STREAM].replace(RECORD, "").rstrip("\n"))
         self._tell("done", seconds=round(time.monotonic() - self._started, 1))
 
     def _tell_error(self, error: CellExecutionError) -> None:
@@ -127,7 +127,12 @@ class _Teller:
 
     def _tell(self, event: str, **what: object) -> None:
         text = json.dumps({"event": event, "cell": self._current, "of": len(self._number), **what})
-        print(f"{RECORD}{text}", flush=True)
+        _write(f"{RECORD}{text}")
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def label_of(source: str) -> str:

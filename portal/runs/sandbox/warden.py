@@ -26,7 +26,7 @@ def main() -> None:
     child = subprocess.Popen(  # noqa: S603  running the author's command is the purpose
         sys.argv[2:],
         stdin=subprocess.DEVNULL,
-        preexec_fn=processes.die_with_parent,  # noqa: PLW1509  one thread, and exec follows
+        preexec_fn=processes.die_with_parent,
     )
     code = _watch(child)
     processes.kill_descendants()

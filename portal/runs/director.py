@@ -1,0 +1,174 @@
+"""A run, step by step. Each step is timed, logged, and may be repeated without harm.
+
+Nothing outside the run's own folder changes before the last step, which is one transaction: a worker
+that dies anywhere leaves a queued run behind and nothing else.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from portal.common import children, storage
+from portal.common.refusals import Refused
+from portal.publishing.actions import Rendered
+from portal.publishing.formats import formats_by_extension
+from portal.publishing.trees import store_files, write_tree
+from portal.runs import claims, endings, programs, results
+from portal.runs.claims import Claim, Lease
+from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
+from portal.runs.listener import Listener, error_of
+from portal.runs.logbook import Logbook
+from portal.runs.models import Run
+from portal.runs.sandbox import Command, Outcome
+from portal.runs.sandbox import process as sandbox
+from portal.runs.workplace import Workplace, workplace
+
+logger = logging.getLogger(__name__)
+
+COLLECT_SECONDS = 60
+
+
+def direct(run_id: int, *, worker: str) -> Run.State | None:
+    """Execute the run if it is its turn; returns how it ended, or None when it is not ours to end."""
+    claim = claims.claim(run_id, worker=worker, at=timezone.now())
+    if claim is None:
+        return None
+    try:
+        with claims.kept_alive(claim) as lease:
+            return Direction(claim, lease).through()
+    except Fenced:
+        logger.warning("run_fenced run=%s worker=%s", run_id, worker)
+        return None
+    except (SystemExit, KeyboardInterrupt):
+        claims.hand_back(claim)
+        raise
+
+
+@dataclass
+class Direction:
+    """One attempt at one run."""
+
+    claim: Claim
+    lease: Lease
+
+    def __post_init__(self) -> None:
+        self.run = Run.objects.select_related(
+            "version__bundle", "variant__publication", "requested_by"
+        ).get(pk=self.claim.run_id)
+        self.logbook = Logbook(self.claim)
+        self.outcome: Outcome | None = None
+
+    def through(self) -> Run.State:
+        """Go through all steps.
+
+        :raises Fenced: when the run became somebody else's meanwhile.
+        """
+        try:
+            with workplace(self.run.pk) as place:
+                return self._steps(place)
+        except RunError as error:
+            return self._fail(error)
+        except Refused as error:
+            return self._fail(BundleError(error.message))
+        except storage.OutOfSpace as error:
+            return self._fail(PlatformError(f"There is no room left on the server ({error})."))
+        except Fenced:
+            raise
+        except Exception as error:  # our own fault: say so now, instead of dying three times of it
+            logger.exception("run_broke run=%s", self.run.pk)
+            return self._fail(PlatformError(f"Broadsheet itself failed: {error!r}."))
+
+    def _steps(self, place: Workplace) -> Run.State:
+        with self._step("Fetch bundle"):
+            write_tree(self.run.version.bundle, place.work)
+        with self._step("Prepare environment"):
+            command = programs.command_for(self.run, place)
+        with self._step("Execute"):
+            self._execute(command)
+        with self._step("Collect"):
+            rendered = self._collect(place)
+        with self._step("Check"):
+            self._check(rendered)
+        with self._step("Publish"):
+            return self._publish(rendered)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.lease.check()
+        with self.logbook.step(name):
+            yield
+
+    def _execute(self, command: Command) -> None:
+        heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)
+        self.outcome = sandbox.run(
+            command, limits, heard.hear, must_stop=lambda: self.lease.must_stop
+        )
+        heard.end()
+        if self.outcome.output_cut:
+            self.logbook.say("… the log is full; what came after is left out")
+        self.lease.check()
+        error = error_of(self.run.version.entry, self.outcome, limits, heard)
+        if error is not None:
+            raise error
+
+    def _collect(self, place: Workplace) -> Rendered:
+        entry = programs.shown_file(self.run.version, place.output)
+        said = self._results(place)
+        made = children.call(
+            "portal.publishing.workshop:produce",
+            wall_seconds=COLLECT_SECONDS,
+            bundle=str(place.output),
+            entry=entry,
+            output=str(place.edition),
+            formats=formats_by_extension(),
+        )
+        return Rendered(
+            files=store_files(place.edition),
+            entry=made["produced"]["entry"],
+            facts=made["produced"]["facts"],
+            metrics=said.get("metrics", {}),
+            data_as_of=_moment(said.get("data_as_of", "")),
+        )
+
+    def _results(self, place: Workplace) -> dict[str, Any]:
+        path = place.output / results.NAME
+        if not path.is_file():
+            return {}
+        said: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
+        for name, value in said["metrics"].items():
+            self.logbook.say(f"metric {name} = {value}")
+        return said
+
+    def _check(self, rendered: Rendered) -> None:
+        """An edition is never published without all its bytes."""
+        kept = storage.blobs()
+        for file in rendered.files:
+            if not kept.exists(storage.blob_name(file.digest)):
+                raise PlatformError(f"The store lost {file.path} again; look at its disk.")
+
+    def _publish(self, rendered: Rendered) -> Run.State:
+        self.logbook.write()
+        return endings.succeed(self.claim, rendered, self._report(), at=timezone.now())
+
+    def _fail(self, error: RunError) -> Run.State:
+        self.logbook.say(error.sentence)
+        self.logbook.write()
+        endings.fail(self.claim, error, self._report(), at=timezone.now())
+        return error.state
+
+    def _report(self) -> endings.Report:
+        peak = self.outcome.peak_mb if self.outcome else 0
+        return endings.Report(
+            steps=self.logbook.steps_so_far(),
+            resources={"seconds": round(self.logbook.seconds(), 1), "peak_mb": peak},
+            exit_code=self.outcome.exit_code if self.outcome else None,
+        )
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,137 @@
+"""How a run ends: one transaction each, and only for whoever still holds the run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from portal.publishing import plugs
+from portal.publishing.actions import Rendered, add_edition, lock_publication, publish
+from portal.publishing.models import Edition, Variant
+from portal.publishing.trees import tree_digest
+from portal.runs.claims import Claim
+from portal.runs.doorbell import ring_for
+from portal.runs.errors import Fenced, RunError
+from portal.runs.models import Run
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is kept of the attempt, whatever came of it."""
+
+    steps: list[dict[str, Any]]
+    resources: dict[str, float]
+    exit_code: int | None
+
+
+@transaction.atomic
+def succeed(claim: Claim, rendered: Rendered, report: Report, *, at: datetime) -> Run.State:
+    """Keep what the run made as an edition and show it; the former one is archived by the same commit.
+
+    The same files as those shown make no edition. An edition of a version that is not the variant's
+    any more, or older than the one shown, is kept without being shown, and the run says why.
+
+    :raises Fenced: when the run is not ours any more; nothing is changed then.
+    """
+    run = _held(claim)
+    lock_publication(run.version.publication_id)
+    variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
+    if _is_shown(rendered, run, variant.current):
+        _end(claim, Run.State.UNCHANGED, report, at=at, progress=100)
+        _ring_for_next(run)
+        return Run.State.UNCHANGED
+    edition = add_edition(
+        rendered,
+        version=run.version,
+        variant=variant,
+        logical_time=run.logical_time,
+        by=run.requested_by,
+        at=at,
+    )
+    remark = _reason_not_to_show(run, variant)
+    _end(claim, Run.State.SUCCEEDED, report, at=at, progress=100, edition=edition, remark=remark)
+    if not remark:
+        publish(edition, by=run.requested_by, at=at, reason=f"Run {run.pk}")
+    _ring_for_next(run)
+    return Run.State.SUCCEEDED
+
+
+@transaction.atomic
+def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None:
+    """End the run without an edition, and tell its people, unless one of them cancelled it.
+
+    :raises Fenced: when the run is not ours any more; nothing is changed then.
+    """
+    run = _held(claim)
+    _end(
+        claim,
+        error.state,
+        report,
+        at=at,
+        fault=error.fault,
+        error=error.sentence,
+        last_words=error.last_words,
+    )
+    if error.state != Run.State.CANCELLED:
+        publication = run.variant.publication
+        plugs.announce(plugs.RunFailed(publication, run.pk, error.sentence, at))
+    _ring_for_next(run)
+
+
+def _held(claim: Claim) -> Run:
+    run = (
+        claim.held()
+        .select_for_update(of=("self",))
+        .select_related("version", "variant__publication", "requested_by")
+        .first()
+    )
+    if run is None:
+        raise Fenced(f"run {claim.run_id}")
+    return run
+
+
+def _end(claim: Claim, state: Run.State, report: Report, *, at: datetime, **fields: Any) -> None:
+    claim.write(
+        state=state,
+        finished_at=at,
+        lease_until=None,
+        doing="",
+        steps=report.steps,
+        resources=report.resources,
+        exit_code=report.exit_code,
+        **fields,
+    )
+
+
+def _is_shown(rendered: Rendered, run: Run, current: Edition | None) -> bool:
+    return (
+        current is not None
+        and current.version_id == run.version_id
+        and current.tree_id == tree_digest(rendered.files)
+    )
+
+
+def _reason_not_to_show(run: Run, variant: Variant) -> str:
+    if variant.version_id != run.version_id:
+        return (
+            f"Readers are shown version {variant.version} by now; this edition is of {run.version}."
+        )
+    current = variant.current
+    if (
+        current is not None
+        and current.version_id == run.version_id
+        and current.logical_time > run.logical_time
+    ):
+        return f"Readers see a later one already, edition {current}."
+    return ""
+
+
+def _ring_for_next(run: Run) -> None:
+    """The next queued run of the same version waited for this one to end."""
+    following = Run.objects.filter(
+        variant=run.variant_id, version=run.version_id, state=Run.State.QUEUED
+    )
+    waiting = following.order_by("pk").first()
+    if waiting is not None:
+        ring_for(waiting)

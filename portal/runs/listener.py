@@ -1,0 +1,130 @@
+"""Hearing what the author's code says: progress, log, and why it did not end well."""
+
+import json
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from portal.common.text import one_line
+from portal.runs.errors import BundleError, Cancelled, RunError, TooSlow
+from portal.runs.logbook import Logbook
+from portal.runs.sandbox import Ending, Limits, Outcome
+
+RECORD = "\x1e"  # before every record of the notebook driver (RFC 7464)
+LONGEST_LINE = 4_000
+LAST_LINES = 30
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+
+
+@dataclass
+class Listener:
+    """Hears records of the notebook driver, and lines for the log."""
+
+    logbook: Logbook
+    error: dict[str, Any] | None = None
+    where: str = ""
+    last: list[str] = field(default_factory=list)
+    _rest: str = ""
+
+    def hear(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+        if len(self._rest) > LONGEST_LINE:
+            self.end()
+
+    def end(self) -> None:
+        """What has no line end yet is a line too."""
+        rest, self._rest = self._rest, ""
+        if rest:
+            self._line(rest)
+
+    def _line(self, line: str) -> None:
+        record = _record(line)
+        if record is not None:
+            self._hear_record(record)
+            return
+        line = line[:LONGEST_LINE].replace("\x00", "").rstrip("\r")
+        self.last = [*self.last, line][-LAST_LINES:]
+        self.logbook.say(line)
+
+    def _hear_record(self, record: dict[str, Any]) -> None:
+        cell, of = int(record.get("cell") or 0), int(record.get("of") or 0)
+        self.where = f"cell {cell} of {of}"
+        match record.get("event"):
+            case "cell":
+                self._cell_starts(cell, of, one_line(str(record.get("label") or "")))
+            case "done":
+                self.logbook.say(f"{self.where} took {record.get('seconds')} s")
+            case "error":
+                self.error = record
+                self.last = str(record.get("traceback") or "").splitlines()[-LAST_LINES:]
+                self.logbook.say(
+                    f"{self.where} raised {record.get('name')}: {record.get('message')}"
+                )
+
+    def _cell_starts(self, cell: int, of: int, label: str) -> None:
+        says = f"{self.where}: {label}" if label else self.where
+        done = 100 * (cell - 1) // max(of, 1)
+        self.logbook.note(progress=max(0, min(99, done)), doing=f"C{says[1:]}")
+        self.logbook.say(says)
+
+
+def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> RunError | None:
+    """Why the command did not end well, in a sentence; None when it did."""
+    last_words = "\n".join(heard.last)
+    match outcome.ending:
+        case Ending.STOPPED:
+            return Cancelled("The run was cancelled. Readers keep the edition they had.")
+        case Ending.TOO_SLOW:
+            return TooSlow(_slow_sentence(entry, limits, heard), last_words=last_words)
+        case Ending.TOO_LARGE:
+            return BundleError(
+                f"{entry} needed more than {limits.memory_mb} MB of memory. Read less at once, or "
+                "keep fewer copies.",
+                last_words=last_words,
+            )
+        case Ending.EXITED if outcome.exit_code == 0:
+            return None
+    return BundleError(_exit_sentence(entry, outcome, heard), last_words=last_words)
+
+
+def _slow_sentence(entry: str, limits: Limits, heard: Listener) -> str:
+    where = f" in {heard.where}" if heard.where else ""
+    return (
+        f"{entry} was still running{where} after {limits.wall_seconds:.0f} seconds, its time limit. "
+        "Make it faster, or raise time_limit_seconds in broadsheet.toml."
+    )
+
+
+def _exit_sentence(entry: str, outcome: Outcome, heard: Listener) -> str:
+    if heard.error is not None:
+        return _cell_sentence(entry, heard.error)
+    if outcome.exit_code > 128:
+        name = signal.Signals(outcome.exit_code - 128).name
+        return f"{entry} was ended by the signal {name}. Look for what ends the whole process."
+    frames = [match for line in heard.last if (match := _FRAME.match(line))]
+    ours = [frame["line"] for frame in frames if frame["file"].endswith(entry)]
+    if not ours:
+        return f"{entry} ended with exit code {outcome.exit_code}. The log has its last words."
+    return f"{entry}, line {ours[-1]}: {one_line(heard.last[-1])}"
+
+
+def _cell_sentence(entry: str, error: dict[str, Any]) -> str:
+    where = f"{entry}, cell {error.get('cell')} of {error.get('of')}"
+    if error.get("name") == "DeadKernel":
+        return f"{where}: Python itself ended, most often because memory ran out."
+    if error.get("line"):
+        where += f", line {error['line']}"
+    return f"{where}: {error.get('name')}: {one_line(str(error.get('message') or ''))}"
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    if not line.startswith(RECORD):
+        return None
+    try:
+        record = json.loads(line.removeprefix(RECORD))
+    except (ValueError, RecursionError):
+        return None  # the author's code printed a separator of its own
+    return record if isinstance(record, dict) else None

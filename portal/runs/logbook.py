@@ -1,0 +1,104 @@
+"""What a run tells of itself while it goes: its steps, its progress, its log.
+
+Everything is written under the run's claim, so a worker that lost it adds nothing.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from portal.common.text import one_line
+from portal.runs.claims import Claim
+from portal.runs.models import LogChunk
+
+WRITE_SECONDS = 1.0
+STEP_NAMES = ("Fetch bundle", "Prepare environment", "Execute", "Collect", "Check", "Publish")
+
+
+@dataclass
+class Logbook:
+    """Gathers lines and writes them about once a second."""
+
+    claim: Claim
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+    _fields: dict[str, Any] = field(default_factory=dict)
+    _written: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+        last = LogChunk.objects.filter(run=self.claim.run_id).aggregate(last=Max("sequence"))
+        self._sequence = (last["last"] or 0) + 1
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step of the run; one that is left by an exception stays marked as failed."""
+        started = self.seconds()
+        step: dict[str, Any] = {"name": name, "at": round(started, 2), "seconds": None, "ok": None}
+        self.steps.append(step)
+        self.note(steps=self.steps)
+        self.write()
+        try:
+            yield
+        except BaseException:
+            step["ok"] = False
+            raise
+        else:
+            step["ok"] = True
+        finally:
+            step["seconds"] = round(self.seconds() - started, 2)
+
+    def steps_so_far(self) -> list[dict[str, Any]]:
+        """The steps; the one that is still going counts as done now."""
+        return [
+            {**step, "seconds": round(self.seconds() - step["at"], 2), "ok": True}
+            if step["seconds"] is None
+            else step
+            for step in self.steps
+        ]
+
+    def say(self, line: str) -> None:
+        """Add a line to the log."""
+        self._lines.append(f"{timezone.now():%H:%M:%S} {line}".rstrip())
+        self._write_sometimes()
+
+    def note(self, **fields: Any) -> None:
+        """Set fields of the run, such as `progress` (per cent) and `doing`."""
+        if "doing" in fields:
+            fields["doing"] = one_line(fields["doing"], length=200)
+        self._fields |= fields
+        self._write_sometimes()
+
+    @transaction.atomic
+    def write(self) -> None:
+        """Write what has gathered.
+
+        :raises Fenced: when the run is not ours any more.
+        """
+        self._written = time.monotonic()
+        if not self._lines and not self._fields:
+            return
+        self.claim.write(**(self._fields or {"steps": self.steps}))
+        if self._lines:
+            LogChunk.objects.create(
+                run_id=self.claim.run_id,
+                sequence=self._sequence,
+                at=timezone.now(),
+                text="\n".join(self._lines) + "\n",
+            )
+            self._sequence += 1
+        self._lines, self._fields = [], {}
+
+    def seconds(self) -> float:
+        """How long this attempt has been going."""
+        return time.monotonic() - self._started
+
+    def _write_sometimes(self) -> None:
+        if time.monotonic() - self._written >= WRITE_SECONDS:
+            self.write()

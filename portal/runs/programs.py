@@ -1,0 +1,95 @@
+"""How a version's entry becomes a command, and which of the files it writes readers see first."""
+
+import json
+import os
+import sys
+from datetime import UTC
+from pathlib import Path
+
+from django.conf import settings
+
+from portal.publishing.models import Version
+from portal.runs import results
+from portal.runs.errors import BundleError
+from portal.runs.models import Run
+from portal.runs.sandbox import Command, Limits
+from portal.runs.workplace import Workplace
+
+DRIVER = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from reports.producers.execute import main; main()"
+)
+
+
+def is_notebook(version: Version) -> bool:
+    return version.entry.lower().endswith(".ipynb")
+
+
+def command_for(run: Run, place: Workplace) -> Command:
+    """The command that executes the run's version in its work folder."""
+    version, parameters = run.version, json.dumps(run.variant.parameters)
+    arguments = [sys.executable, version.entry]
+    if is_notebook(version):
+        executed = place.output / Path(version.entry).name
+        root = str(settings.BASE_DIR)
+        arguments = [sys.executable, "-I", "-c", DRIVER, root]
+        arguments += [version.entry, str(executed), parameters]
+    return Command(arguments, place.work, _environment(run, place, parameters))
+
+
+def limits_for(version: Version) -> Limits:
+    """The manifest's time limit, within ours."""
+    wanted = version.manifest.get("run", {}).get(
+        "time_limit_seconds", settings.RUN_TIME_LIMIT_SECONDS
+    )
+    return Limits(
+        wall_seconds=min(wanted, settings.RUN_TIME_LIMIT_MOST_SECONDS),
+        memory_mb=settings.RUN_MEMORY_MB,
+    )
+
+
+def shown_file(version: Version, output: Path) -> str:
+    """The file below `output` that readers see first.
+
+    :raises BundleError: when nothing was written, or when it is not clear which.
+    """
+    if is_notebook(version):
+        return Path(version.entry).name
+    wanted = version.manifest.get("run", {}).get("show", "")
+    written = sorted(
+        path.relative_to(output).as_posix()
+        for path in output.rglob("*")
+        if path.is_file() and path != output / results.NAME
+    )
+    if wanted and wanted not in written:
+        raise BundleError(
+            f"{version.entry} ended well, but did not write {wanted}, which broadsheet.toml wants to "
+            "show. Write it into the folder that BROADSHEET_OUTPUT names."
+        )
+    if not written:
+        raise BundleError(
+            f"{version.entry} ended well, but wrote no file. Write what readers should see into the "
+            "folder that BROADSHEET_OUTPUT names."
+        )
+    if not wanted and "index.html" not in written and len(written) > 1:
+        raise BundleError(
+            f"{version.entry} wrote {len(written)} files, none of them index.html. Name the one that "
+            'readers see first in broadsheet.toml: show = "..." under [run].'
+        )
+    return wanted or ("index.html" if "index.html" in written else written[0])
+
+
+def _environment(run: Run, place: Workplace, parameters: str) -> dict[str, str]:
+    """All that the code knows of the world: nothing of ours."""
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin:/usr/bin:/bin"]),
+        "HOME": str(place.home),
+        "TMPDIR": str(place.temporary),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PLOTLY_RENDERER": "plotly_mimetype",
+        "BROADSHEET_OUTPUT": str(place.output),
+        "BROADSHEET_LOGICAL_TIME": run.logical_time.astimezone(UTC).isoformat(),
+        "BROADSHEET_PARAMETERS": parameters,
+    }
