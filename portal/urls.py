@@ -1,3 +1,18 @@
 """The portal's addresses: typed prefixes, nothing at the root but home."""
 
-urlpatterns: list[object] = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from portal.accounts.urls import urlpatterns as accounts
+from portal.publishing.urls import urlpatterns as publishing
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("", include(accounts)),
+    path("", include(publishing)),
+]
+
+handler400 = "portal.common.errors.bad_request"
+handler403 = "portal.common.errors.forbidden"
+handler404 = "portal.common.errors.not_found"
+handler500 = "portal.common.errors.server_error"

@@ -28,7 +28,6 @@ from portal.publishing.models import (
 )
 from portal.publishing.permissions import can_view
 
-
 KIND_PATHS: dict[str, str] = {
     Kind.REPORT: "reports",
     Kind.VISUALIZATION: "visualizations",

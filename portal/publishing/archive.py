@@ -1,0 +1,116 @@
+"""The archive of a publication: its versions, the editions each made, and every move of its links."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.core.paginator import Page, Paginator
+from django.db.models import F, Max, Q, QuerySet
+
+from portal.publishing.models import Edition, Publication, PublishEvent, Variant, Version
+
+EDITIONS_A_PAGE = 50
+MOVES = 25
+METRICS = 3
+
+
+@dataclass(frozen=True)
+class ArchivedEdition:
+    """One edition, whether a link shows it, and the roll-backs that took readers away from it."""
+
+    edition: Edition
+    is_current: bool
+    rolled_back: list[PublishEvent]
+    metrics: list[tuple[str, float | None]]
+
+    @property
+    def can_return(self) -> bool:
+        return self.edition.is_good and not self.is_current
+
+
+@dataclass(frozen=True)
+class ArchivedVersion:
+    """One version with those of its editions that are on the page."""
+
+    version: Version
+    editions: list[ArchivedEdition] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ArchivePage:
+    """Newest first. `metrics` names the columns; every edition has a value, or None, for each."""
+
+    versions: list[ArchivedVersion]
+    metrics: list[str]
+    page: Page[Edition]
+
+
+def last_number(publication: Publication) -> int:
+    """The number of the newest edition; 0 when there is none."""
+    return publication.editions.aggregate(last=Max("number"))["last"] or 0
+
+
+def variants_with_editions(publication: Publication) -> list[Variant]:
+    """The variants that have something to show, the default one first."""
+    variants = publication.variants.filter(current__isnull=False).order_by("title", "slug")
+    return sorted(variants, key=lambda variant: not variant.is_default)
+
+
+def archive_page(publication: Publication, number: str | None) -> ArchivePage:
+    """One page of the archive: 50 editions under their versions, in a constant number of queries."""
+    editions = publication.editions.select_related("version", "variant").order_by("-number")
+    page = Paginator(editions, EDITIONS_A_PAGE).get_page(number)
+    shown = list(page.object_list)
+    metrics = _metric_names(shown)
+    rolled_back = _roll_backs(shown)
+    by_version: dict[int, list[ArchivedEdition]] = defaultdict(list)
+    for edition in shown:
+        by_version[edition.version_id].append(
+            ArchivedEdition(
+                edition=edition,
+                is_current=edition.variant.current_id == edition.pk,
+                rolled_back=rolled_back.get(edition.pk, []),
+                metrics=[(name, edition.metrics.get(name)) for name in metrics],
+            )
+        )
+    versions = _versions(publication, by_version, is_first=page.number == 1)
+    return ArchivePage(
+        versions=[ArchivedVersion(version, by_version.get(version.pk, [])) for version in versions],
+        metrics=metrics,
+        page=page,
+    )
+
+
+def moves(publication: Publication) -> QuerySet[PublishEvent]:
+    """The latest moves of the publication's links, newest first."""
+    events = PublishEvent.objects.filter(variant__publication=publication)
+    return events.select_related("edition", "previous", "variant", "by").order_by("-at", "-pk")[
+        :MOVES
+    ]
+
+
+def _versions(
+    publication: Publication, by_version: Iterable[int], *, is_first: bool
+) -> QuerySet[Version]:
+    """Those of the editions shown; the first page also has those that made no edition yet."""
+    wanted = Q(pk__in=list(by_version))
+    if is_first:
+        wanted |= Q(editions__isnull=True)
+    versions = publication.versions.filter(wanted).select_related("created_by")
+    return versions.order_by("-major", "-minor").distinct()
+
+
+def _roll_backs(editions: list[Edition]) -> dict[int | None, list[PublishEvent]]:
+    """By the edition that readers were taken away from: moves to an older one."""
+    events = PublishEvent.objects.filter(
+        previous__in=editions, edition__number__lt=F("previous__number")
+    ).select_related("edition", "by")
+    found: dict[int | None, list[PublishEvent]] = defaultdict(list)
+    for event in events.order_by("-at"):
+        found[event.previous_id].append(event)
+    return found
+
+
+def _metric_names(editions: list[Edition]) -> list[str]:
+    """The first metrics of the newest edition that reports any."""
+    return next((list(edition.metrics)[:METRICS] for edition in editions if edition.metrics), [])

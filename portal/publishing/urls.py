@@ -1,0 +1,44 @@
+from django.urls import path, register_converter
+
+from portal.publishing.converters import DateConverter, KindConverter
+from portal.publishing.views import bundle, embeds, history, home, lists, publication, upload
+
+register_converter(KindConverter, "kind")
+register_converter(DateConverter, "date")
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("upload/", upload.upload, name="upload"),
+    path("<kind:kind>/", lists.kind_list, name="kind-list"),
+    path("<kind:kind>/<slug:slug>/", publication.publication, name="publication"),
+    path(
+        "<kind:kind>/<slug:slug>/v<int:major>/", publication.publication, name="publication-major"
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/for/<slug:variant>/",
+        publication.publication,
+        name="publication-variant",
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/for/<slug:variant>/v<int:major>/",
+        publication.publication,
+        name="publication-variant-major",
+    ),
+    path("<kind:kind>/<slug:slug>/editions/<int:number>/", publication.publication, name="edition"),
+    path("<kind:kind>/<slug:slug>/as-of/<date:day>/", publication.as_of, name="as-of"),
+    path("<kind:kind>/<slug:slug>/history/", history.history, name="history"),
+    path(
+        "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/bundle.zip",
+        bundle.bundle,
+        name="bundle",
+    ),
+    path("<kind:kind>/<slug:slug>/roll-back/", history.roll_back, name="roll-back"),
+    path(
+        "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/bundle.zip",
+        bundle.bundle,
+        name="bundle",
+    ),
+    path("<kind:kind>/<slug:slug>/upload/", upload.upload, name="upload-version"),
+    path("<kind:kind>/<slug:slug>/embeds/", embeds.embeds, name="embeds"),
+    path("<kind:kind>/<slug:slug>/embeds/<int:pk>/revoke/", embeds.revoke, name="revoke-embed"),
+]

@@ -1,0 +1,73 @@
+"""What was published before: the archive, the log of moves, and the way back."""
+
+import re
+from datetime import date
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.accounts.requests import signed_in
+from portal.publishing import actions, archive, links
+from portal.publishing.forms import RollBackForm
+from portal.publishing.models import Edition, Publication
+from portal.publishing.permissions import can_edit, require_edit
+from portal.publishing.views.addresses import follows_links
+
+
+@require_safe
+@follows_links
+def history(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
+    """Versions with their editions and the moves of the link; `?on=` leads to a day's edition."""
+    user = signed_in(request)
+    publication = links.find_publication(user, slug, kind=kind)
+    asked = request.GET.get("on", "")
+    day = _day(asked)
+    if day is not None:
+        return HttpResponseRedirect(f"{links.path_of(publication)}as-of/{day.isoformat()}/")
+    context = {
+        "publication": publication,
+        "can_edit": can_edit(user, publication),
+        "archive": archive.archive_page(publication, request.GET.get("page")),
+        "moves": archive.moves(publication),
+        "is_no_day": bool(asked),
+    }
+    return render(request, "publishing/history.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@follows_links
+def roll_back(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
+    """Ask for the reason, then show an archived edition again."""
+    user = signed_in(request)
+    publication = links.find_publication(user, slug, kind=kind)
+    require_edit(user, publication)
+    edition = _edition(publication, request.POST.get("edition") or request.GET.get("edition", ""))
+    form = RollBackForm(request.POST or None)
+    if not form.is_valid():
+        context = {"publication": publication, "edition": edition, "form": form}
+        status = 422 if request.method == "POST" else 200
+        return render(request, "publishing/roll_back.html", context, status=status)
+    reason = form.cleaned_data["reason"]
+    actions.roll_back(edition, by=user, at=timezone.now(), reason=reason)
+    messages.success(request, f"Edition {edition} is current again.")
+    return HttpResponseRedirect(links.path_of(publication, variant=edition.variant.slug))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _edition(publication: Publication, number: str) -> Edition:
+    """The good edition of that number, of any variant."""
+    editions = publication.editions.select_related("publication", "version", "variant__current")
+    is_number = re.fullmatch("[0-9]{1,9}", number)
+    found = editions.filter(number=number).first() if is_number else None
+    if found is None or not found.is_good:
+        raise Http404(f"{publication.slug} edition {number}")
+    return found

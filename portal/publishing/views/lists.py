@@ -1,0 +1,32 @@
+"""All publications of one kind."""
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.accounts.requests import signed_in
+from portal.common.text import one_line
+from portal.publishing import queries
+from portal.publishing.links import KIND_PATHS
+from portal.publishing.models import Publication
+
+PER_PAGE = 30
+
+
+@require_safe
+def kind_list(request: HttpRequest, kind: str) -> HttpResponse:
+    """Last published first, a page at a time; `?q=` narrows it by title."""
+    text = one_line(request.GET.get("q", ""))
+    readable = Publication.objects.visible_to(signed_in(request)).listed().filter(kind=kind)
+    pages = Paginator(queries.titled(queries.by_freshness(readable), text), PER_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    context = {
+        "kind": kind,
+        "plural": KIND_PATHS[kind].capitalize(),
+        "text": text,
+        "total": pages.count,
+        "page": page,
+        "stories": queries.told(page.object_list),
+    }
+    return render(request, "publishing/kind_list.html", context)

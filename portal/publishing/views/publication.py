@@ -1,0 +1,85 @@
+"""The reader's page: what it is, what one may believe of it, and the content in a frame of its own."""
+
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.accounts.requests import signed_in
+from portal.publishing import archive, content, links, plugs
+from portal.publishing.forms import EmbedForm
+from portal.publishing.links import Address, NoEditionYet, Resolved
+from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
+from portal.publishing.permissions import can_edit
+from portal.publishing.views.addresses import follows_links
+
+
+@require_safe
+@follows_links
+def publication(
+    request: HttpRequest,
+    kind: str,
+    slug: str,
+    variant: str = DEFAULT_VARIANT,
+    major: int | None = None,
+    number: int | None = None,
+) -> HttpResponse:
+    """The current edition, the last one of a major version, or exactly one edition."""
+    user = signed_in(request)
+    address = Address(slug=slug, kind=kind, variant=variant, major=major, edition=number)
+    try:
+        resolved = links.resolve(user, address)
+    except NoEditionYet as missing:
+        return _nothing_yet(request, missing.publication, missing.variant)
+    context = _shared(request, resolved.publication, resolved.variant) | {
+        "address": address,
+        "edition": resolved.edition,
+        "newer": resolved.newer,
+        "reader_url": content.reader_url(resolved.edition, user=user),
+        "last_number": archive.last_number(resolved.publication),
+        "variants": archive.variants_with_editions(resolved.publication),
+        "share": _share_links(resolved),
+        "embed_form": EmbedForm(resolved.edition),
+    }
+    return render(request, "publishing/publication.html", context)
+
+
+@require_safe
+@follows_links
+def as_of(request: HttpRequest, kind: str, slug: str, day: date) -> HttpResponse:
+    """302 to the edition that was current at the end of that day, in the publication's time zone."""
+    address = Address(slug=slug, kind=kind, as_of=day)
+    try:
+        resolved = links.resolve(signed_in(request), address)
+    except NoEditionYet as missing:
+        context = {"publication": missing.publication, "day": day}
+        return render(request, "publishing/not_then.html", context, status=404)
+    path = links.path_of(resolved.publication, edition=resolved.edition.number)
+    return HttpResponseRedirect(path)
+
+
+def _nothing_yet(request: HttpRequest, publication: Publication, variant: Variant) -> HttpResponse:
+    context = _shared(request, publication, variant) | {
+        "version": publication.versions.select_related("created_by").order_by("-pk").first()
+    }
+    return render(request, "publishing/nothing_yet.html", context)
+
+
+def _shared(request: HttpRequest, publication: Publication, variant: Variant) -> dict[str, Any]:
+    return {
+        "publication": publication,
+        "variant": variant,
+        "can_edit": can_edit(signed_in(request), publication),
+        "parts": plugs.page_parts(request, publication, variant),
+    }
+
+
+def _share_links(resolved: Resolved) -> dict[str, str]:
+    publication, variant, edition = resolved.publication, resolved.variant, resolved.edition
+    return {
+        "stable": links.url_of(publication, variant=variant.slug),
+        "major": links.url_of(publication, variant=variant.slug, major=edition.version.major),
+        "edition": links.url_of(publication, edition=edition.number),
+    }

@@ -1,0 +1,38 @@
+// Small comforts that every page has: dialogs in browsers without invoker commands, copy buttons, "/".
+"use strict";
+
+const hasInvokers = "commandForElement" in HTMLButtonElement.prototype;
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.copies) copy(button);
+  else if (!hasInvokers && button.hasAttribute("commandfor")) {
+    document.getElementById(button.getAttribute("commandfor")).showModal();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const search = document.querySelector("main .search input, .masthead .search input");
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+for (const button of document.querySelectorAll("[data-copies]")) button.hidden = false;
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copies);
+  source.select();
+  try {
+    await navigator.clipboard.writeText(source.value);
+  } catch {
+    document.execCommand("copy"); // plain http has no clipboard of its own
+  }
+  const label = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = label), 2000);
+}
