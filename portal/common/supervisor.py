@@ -76,6 +76,7 @@ class _Child:
                 preexec_fn=processes.die_with_parent,
             )
         self.started_at = now
+        self.said_ready = not self.program.ready_line
 
     def ended(self, code: int, now: float) -> None:
         """Plan the next start: at once, then 1, 2, 4 ... 30 seconds after failures in a row."""
@@ -165,9 +166,7 @@ class Supervisor:
             for child in self._all():
                 if child.failures >= PATIENCE and not child.done:
                     _give_up(child)
-            if all(
-                child.done or (child.process and child.program.ready()) for child in self._all()
-            ):
+            if all(child.is_up() for child in self._all()):
                 return
 
     def _tick(self) -> None:
