@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from django.urls import register_converter
+
 from portal.publishing.links import KIND_PATHS
 
 _KINDS = {path: kind for kind, path in KIND_PATHS.items()}
@@ -29,3 +31,9 @@ class DateConverter:
 
     def to_url(self, value: date) -> str:
         return value.isoformat()
+
+
+def register() -> None:
+    """Make `<kind:kind>` and `<date:day>` known to the addresses of every room."""
+    register_converter(KindConverter, "kind")
+    register_converter(DateConverter, "date")

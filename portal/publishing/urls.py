@@ -1,10 +1,6 @@
-from django.urls import path, register_converter
+from django.urls import path
 
-from portal.publishing.converters import DateConverter, KindConverter
 from portal.publishing.views import bundle, embeds, history, home, lists, publication, upload
-
-register_converter(KindConverter, "kind")
-register_converter(DateConverter, "date")
 
 urlpatterns = [
     path("", home.home, name="home"),
