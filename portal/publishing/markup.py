@@ -62,7 +62,7 @@ ATTRIBUTES: dict[str, set[str]] = {
     "th": {"colspan", "rowspan", "scope"},
 }
 CLASSES: dict[str, set[str]] = {
-    "span": {*filter(None, STANDARD_TYPES.values()), "math", "inline", "block"},
+    "span": {*filter(None, STANDARD_TYPES.values()), "math", "inline", "block", "left-out"},
     "div": {"scroll"},
     "pre": {"code"},
     "section": {"footnotes"},
@@ -94,8 +94,8 @@ def render(text: str, *, resolve: Resolver = lambda address: None) -> Rendered:
     Pictures of other sites are left out (their alternative text stays) and counted.
     """
     tokens = _parse(_shorten_runs(text))
-    raw = _PARSER.renderer.render(tokens, _PARSER.options, {})
     cleaner = _Addresses(resolve)
+    raw = _PARSER.renderer.render(tokens, _PARSER.options, {"addresses": cleaner})
     return Rendered(
         html=cleaner.clean(raw),
         title=_title(tokens),
@@ -131,7 +131,7 @@ class _Addresses:
             allowed_classes=CLASSES,
             tag_attribute_values={"input": {"type": {"checkbox"}}},
             set_tag_attribute_values={"input": {"disabled": ""}},
-            url_schemes={"http", "https", "mailto", "data"},
+            url_schemes={"http", "https", "mailto", "data", "attachment"},
             link_rel="noopener noreferrer",
         )
 
@@ -140,7 +140,7 @@ class _Addresses:
             return _ANCHOR_PREFIX + value
         if _RELATIVE_TAGS.get(tag) != name:
             return value
-        return self._link(value) if tag == "a" else self._picture(value)
+        return self._link(value) if tag == "a" else self.picture(value)
 
     def _link(self, address: str) -> str | None:
         if address.startswith("#"):
@@ -149,7 +149,8 @@ class _Addresses:
             return self._resolve(address)
         return None if address.lower().startswith("data:") else address
 
-    def _picture(self, address: str) -> str | None:
+    def picture(self, address: str) -> str | None:
+        """Where the picture is in the finished page; None, and counted, if it is not there."""
         if _DATA_IMAGE.match(address):
             return address
         found = self._resolve(address) if _is_relative(address) else None
@@ -182,6 +183,7 @@ def _parser() -> MarkdownIt:
         "math_inline_double": _render_display_formula,
         "math_block": _render_display_formula,
         "amsmath": _render_display_formula,
+        "image": _render_image,
         "fence": _render_fence,
         "code_block": _render_fence,
         "table_open": _render_table_open,
@@ -213,6 +215,16 @@ def _render_display_formula(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
     return f'<span class="math block">{escape(tokens[index].content)}</span>'
+
+
+def _render_image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """The picture, or its alternative text in place of one that cannot be shown."""
+    token = tokens[index]
+    if env["addresses"].picture(str(token.attrGet("src"))):
+        return renderer.image(tokens, index, options, env)
+    return f'<span class="left-out">{escape(_alternative(token))}</span>'
 
 
 def _render_fence(
@@ -254,6 +266,10 @@ def _plain(inline: Token) -> str:
     kept = ("text", "code_inline", "softbreak", "hardbreak", "math_inline")
     children = [child for child in inline.children or () if child.type in kept]
     return " ".join("".join(child.content or " " for child in children).split())
+
+
+def _alternative(image: Token) -> str:
+    return " ".join(child.content for child in image.children or ()).strip()
 
 
 def _title(tokens: Sequence[Token]) -> str:

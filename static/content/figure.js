@@ -105,6 +105,7 @@
 
   const drawBokeh = async (place, item) => {
     place.classList.add("sheet");
+    if (!JSON.stringify(item).includes('"stretch_')) place.style.width = "fit-content";
     place.replaceChildren();
     place.id ||= `figure-${Math.random().toString(36).slice(2)}`;
     await Bokeh.embed.embed_item({ ...item, target_id: place.id });
