@@ -10,7 +10,7 @@ from pathlib import Path
 from portal.common.redis import free_port
 
 MARK = "BROADSHEET_TEST_MARK"
-_TEST_ONLY = {"DJANGO_SETTINGS_MODULE", "REDIS_URL", "BROADSHEET_BROKER_URL"}
+_TEST_ONLY = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "REDIS_URL", "BROADSHEET_BROKER_URL"}
 
 
 def environment(data_dir: Path, *, base: Mapping[str, str]) -> dict[str, str]:
