@@ -8,6 +8,7 @@ go by elapsed time. Intervals are elapsed time from the schedule's start, whatev
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -18,6 +19,7 @@ from portal.accounts.models import User
 from portal.common.time import validate_timezone
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
+from portal.publishing.permissions import require_edit
 from portal.runs.models import Schedule
 
 MOST_MINUTES = 366 * 24 * 60
@@ -27,7 +29,7 @@ class BadSchedule(Exception):
     """The rule cannot be followed; the message says what is wrong with it."""
 
 
-def set_schedule(
+def plan(
     variant: Variant,
     *,
     cron: str = "",
@@ -38,13 +40,13 @@ def set_schedule(
     by: User,
     at: datetime,
 ) -> Schedule:
-    """Make this the variant's schedule. An identical one goes on; another one ends and stays in the history.
+    """A checked schedule that is not kept yet.
 
     :param cron: five fields; or give `every_minutes`.
-    :param starts_at: from when intervals count, and slots are due; now, unless given.
+    :param starts_at: from when intervals count and slots are due; now, unless given.
     :raises BadSchedule: when the rule cannot be followed.
     """
-    wanted = Schedule(
+    schedule = Schedule(
         variant=variant,
         rule=Schedule.Rule.CRON if cron else Schedule.Rule.INTERVAL,
         cron=" ".join(cron.split()),
@@ -55,14 +57,46 @@ def set_schedule(
         created_by=by,
         created_at=at,
     )
-    check(wanted)
-    wanted.next_due_at = next(due_times(wanted, after=wanted.starts_at))
-    return _replace(wanted, by=by, at=at)
+    check(schedule)
+    schedule.next_due_at = next(due_times(schedule, after=schedule.starts_at))
+    return schedule
+
+
+@transaction.atomic
+def set_schedule(variant: Variant, *, by: User, at: datetime, **rule: Any) -> Schedule:
+    """Make what `plan` makes of the rule the variant's schedule; the former one ends and is kept.
+
+    An identical one simply goes on.
+
+    :raises BadSchedule: when the rule cannot be followed.
+    :raises PermissionDenied: when the person may not change the publication.
+    """
+    require_edit(by, variant.publication)
+    wanted = plan(variant, **rule, by=by, at=at)
+    current = variant.schedules.filter(enabled=True).first()
+    if current is not None and _rule_of(current) == _rule_of(wanted):
+        return current
+    variant.schedules.filter(enabled=True).update(enabled=False, next_due_at=None)
+    wanted.save()
+    record(
+        "set_schedule",
+        wanted,
+        by=by,
+        at=at,
+        publication=variant.publication,
+        rule=str(wanted),
+        timezone=wanted.timezone,
+    )
+    return wanted
 
 
 @transaction.atomic
 def pause(variant: Variant, *, by: User, at: datetime) -> None:
-    """Make no more slots until a schedule is set again."""
+    """Make no more slots until a schedule is set again.
+
+    :raises PermissionDenied: when the person may not change the publication.
+    """
+    require_edit(by, variant.publication)
     paused = variant.schedules.filter(enabled=True).update(enabled=False, next_due_at=None)
     if paused:
         record("pause_schedule", variant, by=by, at=at, publication=variant.publication)
@@ -133,25 +167,6 @@ def _check_cron(schedule: Schedule) -> None:
         raise BadSchedule(f"“{schedule.cron}” is not a cron rule: {error}.") from error
     except StopIteration:
         raise BadSchedule(f"“{schedule.cron}” is never due: no such day exists.") from None
-
-
-def _replace(wanted: Schedule, *, by: User, at: datetime) -> Schedule:
-    with transaction.atomic():
-        current = wanted.variant.schedules.filter(enabled=True).first()
-        if current is not None and _rule_of(current) == _rule_of(wanted):
-            return current
-        wanted.variant.schedules.filter(enabled=True).update(enabled=False, next_due_at=None)
-        wanted.save()
-        record(
-            "set_schedule",
-            wanted,
-            by=by,
-            at=at,
-            publication=wanted.variant.publication,
-            rule=str(wanted),
-            timezone=wanted.timezone,
-        )
-    return wanted
 
 
 def _rule_of(schedule: Schedule) -> tuple[object, ...]:

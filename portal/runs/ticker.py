@@ -15,11 +15,12 @@ from portal.common.tasks import send
 from portal.runs.claims import claimable, sweep_lapsed
 from portal.runs.doorbell import EXECUTE_RUN
 from portal.runs.models import Heartbeat, Run
+from portal.runs.pulse import TICKER
 from portal.runs.slots import make_due_slots
 
 logger = logging.getLogger(__name__)
 
-NAME = "ticker"
+
 MOST_RINGS = 200
 
 
@@ -46,4 +47,4 @@ def ring_again(at: datetime) -> int:
 
 
 def _beat(at: datetime) -> None:
-    Heartbeat.objects.update_or_create(name=NAME, defaults={"at": at})
+    Heartbeat.objects.update_or_create(name=TICKER, defaults={"at": at})

@@ -97,6 +97,17 @@ def counted(count: int, noun: str) -> str:
 
 
 @register.filter
+def duration(value: timedelta | float | None) -> str:
+    """How long something took, a time span or seconds: `3 min 14 s`."""
+    if value is None:
+        return ""
+    span = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    if span < timedelta(seconds=10):
+        return f"{span.total_seconds():.1f}{NO_BREAK_SPACE}s"
+    return in_words(span).replace(" ", NO_BREAK_SPACE)
+
+
+@register.filter
 def within(path: str, section: str) -> bool:
     """Whether an address lies in a section: for `aria-current` in menus."""
     return path.startswith(section)

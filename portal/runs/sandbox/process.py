@@ -129,6 +129,7 @@ class _Watch:
 
     def _wait(self) -> None:
         if self._open:
+            assert self._process.stdout is not None  # PIPE was asked for
             select.select([self._process.stdout], [], [], LOOK_SECONDS)
         else:
             time.sleep(LOOK_SECONDS)  # it closed its output and goes on

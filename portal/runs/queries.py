@@ -1,0 +1,132 @@
+"""Reads that cross models: how fresh variants are, and who may look at which runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from portal.accounts.models import Membership, User
+from portal.publishing.models import Variant
+from portal.runs.models import ACTIVE, Run, Schedule
+from portal.runs.schedules import explain
+
+LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class RefreshState:
+    """How a variant's refreshes stand. `failed_run` went wrong after the current edition was made."""
+
+    schedule: Schedule | None
+    in_words: str
+    next_due_at: datetime | None
+    last_run: Run | None
+    failed_run: Run | None
+    active_run: Run | None
+    is_late: bool
+
+
+def state_of(variant: Variant, *, at: datetime) -> RefreshState:
+    """The state of one variant."""
+    return states_of([variant], at=at)[variant.pk]
+
+
+def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, RefreshState]:
+    """The states of many variants by key, in a constant number of queries."""
+    known = list(
+        Variant.objects.filter(pk__in={variant.pk for variant in variants}).select_related(
+            "current"
+        )
+    )
+    schedules = {
+        schedule.variant_id: schedule
+        for schedule in Schedule.objects.filter(variant__in=known, enabled=True)
+    }
+    last, active = _last_runs(known), _active_runs(known)
+    return {
+        variant.pk: _state(
+            variant, schedules.get(variant.pk), last.get(variant.pk), active.get(variant.pk), at
+        )
+        for variant in known
+    }
+
+
+def runs_for(user: User) -> QuerySet[Run]:
+    """The runs that the person may look at: of publications that they may change; `can_edit` says the same of one."""
+    runs = Run.objects.select_related("variant__publication", "version", "edition__publication", "requested_by")
+    if user.is_admin:
+        return runs
+    if not user.may_publish:
+        return runs.none()
+    teams = Membership.objects.filter(user=user).values("team")
+    return runs.filter(
+        Q(variant__publication__owner=user) | Q(variant__publication__team__in=teams)
+    )
+
+
+def last_ten(variant: Variant) -> list[Run]:
+    """The variant's newest runs, oldest first."""
+    return list(variant.runs.order_by("-pk")[:10])[::-1]
+
+
+def usual_seconds(runs: Iterable[Run]) -> float | None:
+    """The median time of the runs that succeeded; None when none has."""
+    seconds = sorted(
+        run.resources["seconds"] for run in runs if run.edition_id and "seconds" in run.resources
+    )
+    return seconds[len(seconds) // 2] if seconds else None
+
+
+def _last_runs(variants: list[Variant]) -> dict[int, Run]:
+    """The run of each variant that finished last."""
+    newest = (
+        Run.objects.filter(variant=OuterRef("pk"))
+        .exclude(state__in=ACTIVE)
+        .order_by("-queued_at", "-pk")
+        .values("pk")[:1]
+    )
+    pks = Variant.objects.filter(pk__in=[variant.pk for variant in variants]).annotate(
+        last_run=Subquery(newest)
+    )
+    runs = Run.objects.filter(pk__in=pks.values("last_run"))
+    return {run.variant_id: run for run in runs}
+
+
+def _active_runs(variants: list[Variant]) -> dict[int, Run]:
+    """The run of each variant that is next or going."""
+    runs = Run.objects.filter(variant__in=variants, state__in=ACTIVE).order_by("-pk")
+    return {run.variant_id: run for run in runs}
+
+
+def _state(
+    variant: Variant,
+    schedule: Schedule | None,
+    last: Run | None,
+    active: Run | None,
+    at: datetime,
+) -> RefreshState:
+    due = schedule.next_due_at if schedule else None
+    return RefreshState(
+        schedule=schedule,
+        in_words=explain(schedule) if schedule else "",
+        next_due_at=due,
+        last_run=last,
+        failed_run=last if last and _went_wrong_since(variant, last) else None,
+        active_run=active,
+        is_late=_is_late(due, at) or (active is not None and _waits_too_long(active, at)),
+    )
+
+
+def _went_wrong_since(variant: Variant, run: Run) -> bool:
+    if not run.went_wrong or run.version_id != variant.version_id or run.finished_at is None:
+        return False
+    return variant.current is None or run.finished_at > variant.current.created_at
+
+
+def _is_late(due: datetime | None, at: datetime) -> bool:
+    return due is not None and due < at - LATE
+
+
+def _waits_too_long(run: Run, at: datetime) -> bool:
+    return run.state == Run.State.QUEUED and run.queued_at < at - LATE

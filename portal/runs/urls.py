@@ -1,0 +1,18 @@
+"""Addresses of runs and schedules."""
+
+from django.urls import path
+
+from portal.common import health
+from portal.runs import views
+
+urlpatterns = [
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("operations/runs/", views.runs, name="runs"),
+    path("operations/runs/<int:pk>/", views.run, name="run"),
+    path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),
+    path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
+    path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
+    path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
+    path("<kind:kind>/<slug:slug>/schedule/", views.schedule, name="schedule"),
+]

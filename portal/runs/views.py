@@ -1,0 +1,210 @@
+"""Pages about runs and schedules, for those who may change the publication."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.requests import signed_in
+from portal.publishing.links import NoSuchVariant, find_publication, path_of
+from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
+from portal.publishing.permissions import can_view, require_edit
+from portal.publishing.views.addresses import follows_links
+from portal.runs import actions, queries, schedules
+from portal.runs.forms import ScheduleForm, values_of
+from portal.runs.logbook import STEP_NAMES
+from portal.runs.models import Run, Schedule
+
+SEE_OTHER = 303
+PAGE_SIZE = 30
+SHOWN_CHUNKS = 200  # of the log, newest; all of it is in the download
+NEXT_TIMES = 5
+
+
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    """The runs of what the person may change, newest first."""
+    user = signed_in(request)
+    if not user.may_publish:
+        raise PermissionDenied(
+            "Runs are for authors and admins. Readers see on each page how fresh it is."
+        )
+    page = Paginator(queries.runs_for(user).order_by("-pk"), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    return render(request, "runs/runs.html", {"page": page})
+
+
+@require_safe
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """One run: what it does now, or how it ended."""
+    found = _find(request, pk)
+    recent = queries.last_ten(found.variant)
+    chunks = list(found.log_chunks.order_by("-sequence")[:SHOWN_CHUNKS])[::-1]
+    context = _live_context(found, after=chunks[-1].sequence if chunks else 0) | {
+        "log": "".join(chunk.text for chunk in chunks),
+        "recent": recent,
+        "usual_seconds": queries.usual_seconds(recent),
+    }
+    return render(request, "runs/run.html", context)
+
+
+@require_safe
+def run_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """What has changed since: the head of the page, and the log's new lines. Stops asking when finished."""
+    found = _find(request, pk)
+    after = _whole(request.GET.get("after", ""))
+    chunks = list(found.log_chunks.filter(sequence__gt=after).order_by("sequence"))
+    context = _live_context(found, after=chunks[-1].sequence if chunks else after) | {
+        "new_log": "".join(chunk.text for chunk in chunks)
+    }
+    return render(request, "runs/_live.html", context)
+
+
+@require_safe
+def run_log(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """The whole log as a text file."""
+    found = _find(request, pk)
+    texts = found.log_chunks.order_by("sequence").values_list("text", flat=True)
+    response = StreamingHttpResponse(texts.iterator(), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="run-{found.pk}.log"'
+    return response
+
+
+@require_POST
+def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for the run to be stopped."""
+    found = _find(request, pk)
+    if not actions.cancel_run(found, by=signed_in(request), at=timezone.now()):
+        messages.info(request, "The run had finished already.")
+    return HttpResponseRedirect(reverse("run", args=[found.pk]), status=SEE_OTHER)
+
+
+@require_POST
+@follows_links
+def run_now(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
+    """Refresh now; when a run is queued or going already, go there."""
+    user = signed_in(request)
+    publication = find_publication(user, slug, kind=kind)
+    variant = _variant(publication, request.POST.get("variant", DEFAULT_VARIANT))
+    try:
+        started = actions.run_now(variant, by=user, at=timezone.now())
+    except actions.NothingToRun as nothing:
+        messages.warning(request, str(nothing))
+        return HttpResponseRedirect(path_of(publication), status=SEE_OTHER)
+    return HttpResponseRedirect(reverse("run", args=[started.pk]), status=SEE_OTHER)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@follows_links
+def schedule(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
+    """Look at the schedule, try another rule, keep it, pause it."""
+    user = signed_in(request)
+    publication = find_publication(user, slug, kind=kind)
+    require_edit(user, publication)
+    asked = request.POST.get("variant") or request.GET.get("variant") or DEFAULT_VARIANT
+    variant = _variant(publication, asked)
+    if request.method == "POST":
+        return _change_schedule(request, publication, variant)
+    current = variant.schedules.filter(enabled=True).first()
+    form = ScheduleForm(initial=values_of(current, variant))
+    return _schedule_page(request, publication, variant, form=form, planned=current)
+
+
+def _change_schedule(
+    request: HttpRequest, publication: Publication, variant: Variant
+) -> HttpResponse:
+    user, now = signed_in(request), timezone.now()
+    here = (
+        f"{reverse('schedule', args=[publication.kind, publication.slug])}?variant={variant.slug}"
+    )
+    if request.POST.get("action") == "pause":
+        schedules.pause(variant, by=user, at=now)
+        messages.success(request, "Paused. Nothing is due until you save a schedule again.")
+        return HttpResponseRedirect(here, status=SEE_OTHER)
+    form = ScheduleForm(request.POST)
+    planned = None
+    if form.is_valid():
+        try:
+            planned = schedules.plan(variant, **form.wish(), by=user, at=now)
+        except schedules.BadSchedule as bad:
+            form.add_error(None, str(bad))
+    if planned is not None and request.POST.get("action") == "save":
+        schedules.set_schedule(variant, **form.wish(), by=user, at=now)
+        messages.success(request, f"Saved: {schedules.explain(planned)}.")
+        return HttpResponseRedirect(here, status=SEE_OTHER)
+    return _schedule_page(request, publication, variant, form=form, planned=planned)
+
+
+def _schedule_page(
+    request: HttpRequest,
+    publication: Publication,
+    variant: Variant,
+    *,
+    form: ScheduleForm,
+    planned: Schedule | None,
+) -> HttpResponse:
+    now = timezone.now()
+    context: dict[str, Any] = {
+        "publication": publication,
+        "variant": variant,
+        "form": form,
+        "current": variant.schedules.filter(enabled=True).first(),
+        "in_words": schedules.explain(planned) if planned else "",
+        "times": schedules.next_times(planned, now, NEXT_TIMES) if planned else [],
+    }
+    return render(request, "runs/schedule.html", context, status=422 if form.errors else 200)
+
+
+def _find(request: HttpRequest, pk: int) -> Run:
+    """404 for whoever may not know of the publication, 403 for whoever may only read it."""
+    user = signed_in(request)
+    runs = Run.objects.select_related(
+        "variant__publication", "version", "edition__publication", "requested_by", "slot__schedule"
+    )
+    found = runs.filter(pk=pk).first()
+    if found is None or not can_view(user, found.variant.publication):
+        raise Http404(f"run {pk}")
+    require_edit(user, found.variant.publication)
+    return found
+
+
+def _variant(publication: Publication, slug: str) -> Variant:
+    variant = (
+        publication.variants.select_related("publication", "version", "current")
+        .filter(slug=slug)
+        .first()
+    )
+    if variant is None:
+        raise NoSuchVariant(slug)
+    return variant
+
+
+def _live_context(found: Run, *, after: int) -> dict[str, Any]:
+    done = [step["name"] for step in found.steps]
+    return {
+        "run": found,
+        "publication": found.variant.publication,
+        "current": found.variant.current,
+        "after": after,
+        "later_steps": [name for name in STEP_NAMES if name not in done]
+        if not found.is_finished
+        else [],
+        "time_limit": found.version.manifest.get("run", {}).get("time_limit_seconds"),
+    }
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
