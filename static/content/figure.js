@@ -16,9 +16,27 @@
   const FONT = "Source Sans 3, Segoe UI, sans-serif";
   const CLEAR = "rgba(0,0,0,0)";
 
+  // An opaque origin starts no module workers from blobs, which maps need. A classic worker imports the
+  // module instead, and hands on what was sent to it before the module listened.
+  const importing = (address) => `
+    const early = [], keep = (event) => { event.stopImmediatePropagation(); early.push(event.data); };
+    addEventListener("message", keep);
+    import(${JSON.stringify(String(address))}).then(() => {
+      removeEventListener("message", keep);
+      for (const data of early) dispatchEvent(new MessageEvent("message", { data }));
+    });`;
+  const revoke = URL.revokeObjectURL.bind(URL);
+  URL.revokeObjectURL = (address) => setTimeout(revoke, 30_000, address); // the import comes later
+  window.Worker = class extends Worker {
+    constructor(address, options = {}) {
+      const isModule = options.type === "module" && String(address).startsWith("blob:");
+      super(isModule ? URL.createObjectURL(new Blob([importing(address)])) : address, isModule ? {} : options);
+    }
+  };
+
   // ---- Plotly ------------------------------------------------------------------------------------
 
-  const plotlyTemplate = (c) => {
+  const plotlyTemplate = (c, narrow) => {
     const axis = { automargin: true, linecolor: c.rule2, gridcolor: c.rule, zerolinecolor: c.rule2 };
     const round = { bgcolor: CLEAR, angularaxis: axis, radialaxis: axis };
     const depth = { ...axis, backgroundcolor: c.sunken, showbackground: true };
@@ -36,13 +54,15 @@
         margin: { l: 48, r: 24, t: 32, b: 40 },
         colorscale: { sequential: scale, sequentialminus: scale.map(([at]) => [at, scale[1 - at][1]]), diverging: [[0, c.other], [0.5, c.paper], [1, c.accent]] },
         hoverlabel: { font: { family: FONT, size: 13 } },
-        legend: { bgcolor: CLEAR },
+        legend: { bgcolor: CLEAR, ...(narrow ? { orientation: "h", x: 0, y: -0.2, yanchor: "top" } : {}) },
         polar: round, ternary: { bgcolor: CLEAR, aaxis: axis, baxis: axis, caxis: axis },
         scene: { xaxis: depth, yaxis: depth, zaxis: depth },
         geo: { bgcolor: CLEAR, landcolor: c.sunken, lakecolor: c.paper, oceancolor: c.paper, coastlinecolor: c.rule2, countrycolor: c.rule, subunitcolor: c.rule, framecolor: c.rule },
       },
     };
   };
+
+  const isNarrow = (place) => place.parentElement.clientWidth < 520;
 
   // Every figure of plotly.py carries its default template; that is nobody's decision.
   const isDefault = (template) => !template || (template.layout?.plot_bgcolor === "#E5ECF6" && template.layout?.colorway?.[0] === "#636efa");
@@ -52,7 +72,7 @@
     const layout = { ...figure.layout };
     const sheet = !isDefault(layout.template) || hasOwnGround(layout);
     place.classList.toggle("sheet", sheet);
-    if (isDefault(layout.template)) layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT);
+    if (isDefault(layout.template)) layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT, isNarrow(place));
     if (layout.title?.text ?? (typeof layout.title === "string" && layout.title)) layout.margin = { t: 64, ...layout.margin };
     if (layout.width > place.parentElement.clientWidth) delete layout.width;
     if (!layout.width) layout.autosize = true;
@@ -66,11 +86,12 @@
     const draw = () => Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
     await draw();
     dark.addEventListener("change", draw);
-    const resize = new ResizeObserver(() => {
-      const fits = figure.layout.width <= place.parentElement.clientWidth;
-      if (figure.layout.width && fits !== Boolean(place.layout.width)) draw();
-    });
-    resize.observe(place.parentElement);
+    // Plotly follows the width by itself; what depends on having room is decided anew.
+    const room = () => `${isNarrow(place)} ${figure.layout.width > place.parentElement.clientWidth}`;
+    let before = room();
+    new ResizeObserver(() => {
+      if (before !== (before = room())) draw();
+    }).observe(place.parentElement);
   };
 
   // ---- Vega, Vega-Lite, Bokeh ----------------------------------------------------------------------
