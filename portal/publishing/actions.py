@@ -198,7 +198,9 @@ def publish(edition: Edition, *, by: User | None, at: datetime, reason: str) -> 
             f"Edition {edition} failed a blocking check. Fix the data and refresh."
         )
     variant = (
-        Variant.objects.select_for_update().select_related("current").get(pk=edition.variant_id)
+        Variant.objects.select_for_update(of=("self",))
+        .select_related("current")
+        .get(pk=edition.variant_id)
     )
     if variant.current_id == edition.pk:
         return None
