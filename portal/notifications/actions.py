@@ -40,24 +40,24 @@ def unfollow(publication: Publication, *, by: User, at: datetime) -> None:
         record("unfollow", publication, by=by, at=at, publication=publication)
 
 
-def note(announcement: Announcement) -> None:
-    """Write one message for each person that the announcement concerns.
+def note(announcement: Announcement) -> int:
+    """Write one message for each person that the announcement concerns; returns how many.
 
     Must be called inside the announcing transaction.
     """
     match announcement:
         case Published():
-            _note_published(announcement)
+            return _note_published(announcement)
         case RunFailed():
-            _note_failed(announcement)
+            return _note_failed(announcement)
 
 
-def _note_published(news: Published) -> None:
+def _note_published(news: Published) -> int:
     publication = news.edition.publication
     followers = User.objects.filter(subscriptions__publication=publication)
     if news.by is not None:
         followers = followers.exclude(pk=news.by.pk)
-    _write(
+    return _write(
         OutboxMessage.Kind.PUBLISHED,
         key=f"published/{news.edition.pk}/{news.at:%Y%m%dT%H%M%S%f}",
         letter=published_letter(news),
@@ -67,14 +67,14 @@ def _note_published(news: Published) -> None:
     )
 
 
-def _note_failed(news: RunFailed) -> None:
+def _note_failed(news: RunFailed) -> int:
     run = Run.objects.select_related(
         "version__created_by", "variant__publication__owner", "variant__current"
     ).get(pk=news.run_id)
     prefix = f"failed/{run.variant_id}/"
     if _told_lately(run.variant, prefix, before=news.at):
-        return
-    _write(
+        return 0
+    return _write(
         OutboxMessage.Kind.FAILED,
         key=f"{prefix}{run.pk}",
         letter=failed_letter(run, sentence=news.sentence, at=news.at),
@@ -103,25 +103,24 @@ def _write(
     publication: Publication,
     recipients: Iterable[User],
     at: datetime,
-) -> None:
+) -> int:
     """One row a person, once: noting the same announcement again adds nothing."""
-    OutboxMessage.objects.bulk_create(
-        (
-            OutboxMessage(
-                kind=kind,
-                recipient=person,
-                publication=publication,
-                key=key,
-                subject=letter.subject,
-                body=letter.body,
-                due_at=at,
-                created_at=at,
-            )
-            for person in recipients
-            if may_be_told(person, publication)
-        ),
-        ignore_conflicts=True,
-    )
+    messages = [
+        OutboxMessage(
+            kind=kind,
+            recipient=person,
+            publication=publication,
+            key=key,
+            subject=letter.subject,
+            body=letter.body,
+            due_at=at,
+            created_at=at,
+        )
+        for person in recipients
+        if may_be_told(person, publication)
+    ]
+    OutboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+    return len(messages)
 
 
 def may_be_told(person: User, publication: Publication) -> bool:

@@ -16,5 +16,5 @@ def register() -> None:
 
 def tell(announcement: plugs.Announcement) -> None:
     """Write the messages now; ring for their delivery once the transaction holds."""
-    actions.note(announcement)
-    ring(deliver_outbox)
+    if actions.note(announcement):
+        ring(deliver_outbox)

@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from portal.accounts.models import Team, User
 from portal.common.storage import OutOfSpace
+from portal.management.files import files_at
 from portal.management.plain import REFUSED, WRONG_USE, PlainCommand
 from portal.publishing import actions, links, uploads
 from portal.publishing.formats import Refused
 from portal.publishing.models import Audience, Kind, Version
 
-IGNORED_NAMES = {"__pycache__", "__MACOSX", "node_modules"}
 SET_ONCE = ("title", "summary", "kind", "audience", "team")
 
 
@@ -57,11 +57,11 @@ class Command(PlainCommand):
         parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        files = self._files(options["path"])
+        self._check_path(options["path"])
         by = self._person(options["by"])
         team = self._team(options["team"])
         try:
-            bundle = uploads.receive(files, kind=options["kind"])
+            bundle = uploads.receive(files_at(options["path"]), kind=options["kind"])
             wish = self._wish(bundle, options, team)
             version = actions.publish_bundle(bundle, wish, by=by, at=timezone.now())
         except actions.Unchanged as same:
@@ -75,19 +75,9 @@ class Command(PlainCommand):
         else:
             self._report(version, options, changed=True)
 
-    def _files(self, path: Path) -> list[uploads.UploadedFile]:
-        if path.is_file():
-            return [uploads.UploadedFile(path=path.resolve(), name=path.name)]
-        if not path.is_dir():
+    def _check_path(self, path: Path) -> None:
+        if not path.exists():
             self.refuse(f"There is no file or folder {path}.", code=WRONG_USE)
-        files = [
-            uploads.UploadedFile(path=found.resolve(), name=found.relative_to(path).as_posix())
-            for found in sorted(path.rglob("*"))
-            if found.is_file() and not _is_ignored(found.relative_to(path))
-        ]
-        if not files:
-            self.refuse(f"The folder {path} has no files to publish.", code=WRONG_USE)
-        return files
 
     def _person(self, name: str) -> User:
         wanted = name or os.environ.get("BROADSHEET_USER", "") or _system_user()
@@ -148,11 +138,6 @@ class Command(PlainCommand):
             self.refuse(message)
         self.say_json(error=code, message=message)
         raise SystemExit(REFUSED)
-
-
-def _is_ignored(path: Path) -> bool:
-    """What editors and tools leave behind: hidden files, caches."""
-    return any(part.startswith(".") or part in IGNORED_NAMES for part in path.parts)
 
 
 def _system_user() -> str:

@@ -1,0 +1,191 @@
+"""`manage.py demo`: people of every role and publications that make sense, for development only.
+
+May be run any number of times: whoever and whatever is there already stays as it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from portal.accounts.models import Membership, Role, Team, User
+from portal.management.files import files_at
+from portal.management.plain import PlainCommand
+from portal.notifications.actions import follow
+from portal.publishing import actions, links, uploads
+from portal.publishing.models import Publication, Version
+
+CONTENT = Path(settings.BASE_DIR) / "reports" / "demo"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who can sign in; `may` is their role in a sentence."""
+
+    name: str
+    username: str
+    password: str
+    role: Role
+    teams: tuple[str, ...] = ()
+
+    @property
+    def may(self) -> str:
+        return self.role.may
+
+
+@dataclass(frozen=True)
+class Step:
+    """One version: what was uploaded, by whom, how long ago."""
+
+    path: str
+    by: str
+    days_ago: float = 0
+    change: str = "minor"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One publication with its versions, oldest first. `followers` follow after the first."""
+
+    slug: str
+    steps: tuple[Step, ...]
+    title: str = ""
+    summary: str = ""
+    kind: str = ""
+    team: str = ""
+    followers: tuple[str, ...] = field(default=())
+
+
+TEAMS = {"delivery": "Delivery", "commercial": "Commercial"}
+PEOPLE = [
+    Person("Marta Kowalczyk", "marta", "broadsheet", Role.READER, ("commercial",)),
+    Person("Tomás Ferreira", "tomas", "broadsheet", Role.AUTHOR, ("commercial", "delivery")),
+    Person("Aiko Tanaka", "aiko", "broadsheet", Role.REVIEWER, ("delivery",)),
+    Person("Priya Raman", "priya", "broadsheet", Role.ADMIN, ("delivery",)),
+]
+STORIES = [
+    Story(
+        slug="operations-review-q3-2026",
+        title="Operations review, third quarter 2026",
+        summary="What we promised, what we delivered, and the three things we will do about the rest.",
+        team="delivery",
+        steps=(Step("quarterly-review/operations-review-q3.pdf", "priya", days_ago=45),),
+    ),
+    Story(
+        slug="carrier-scorecard",
+        team="delivery",
+        steps=(Step("carrier-scorecard", "aiko", days_ago=13),),
+    ),
+    Story(
+        slug="depot-capacity",
+        title="Depot capacity",
+        summary="Every depot with its doors, what it can sort in a day and what it sorts.",
+        team="delivery",
+        steps=(Step("depots/depots.csv", "aiko", days_ago=9),),
+    ),
+    Story(
+        slug="late-delivery-risk",
+        title="Late-delivery risk, the model card",
+        summary="How likely a parcel is to miss the window we are about to promise, and where that fails.",
+        team="delivery",
+        steps=(Step("late-delivery-risk/late-delivery-risk.md", "tomas", days_ago=6),),
+    ),
+    Story(
+        slug="late-parcels",
+        title="Where parcels run late",
+        summary="Every lane by its length, punctuality, volume and carrier.",
+        kind="visualization",
+        team="delivery",
+        followers=("marta",),
+        steps=(
+            Step("late-parcels/1/late-parcels.json", "tomas", days_ago=21),
+            Step(
+                "late-parcels/2/late-parcels.json",
+                "tomas",
+                days_ago=2,
+                change="major",
+                note="Sixteen more lanes, and the 94 % we promise as a dashed line.",
+            ),
+        ),
+    ),
+    Story(slug="weekly-sales", team="commercial", steps=(Step("weekly-sales", "tomas"),)),
+]
+
+
+class Command(PlainCommand):
+    help = "Make people of every role and example publications. Refuses in production."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            self.refuse("The demo's passwords are public, so it is not made in production.")
+        teams = {slug: _team(slug, name) for slug, name in TEAMS.items()}
+        people = {person.username: _user(person, teams) for person in PEOPLE}
+        now = timezone.now()
+        for story in STORIES:
+            for publication in _tell(story, teams, people, now):
+                self.stdout.write(f"{publication.title:40} {links.url_of(publication)}")
+        self.stdout.write("Sign in as one of these; the password is the same for all.")
+        for person in PEOPLE:
+            self.stdout.write(
+                f"  {person.username:6}  {person.password}  {person.name}, {person.role.label.lower()}. {person.may}"
+            )
+
+
+def _team(slug: str, name: str) -> Team:
+    return Team.objects.get_or_create(slug=slug, defaults={"name": name})[0]
+
+
+def _user(person: Person, teams: dict[str, Team]) -> User:
+    user = User.objects.filter(username=person.username).first()
+    if user is not None:
+        return user
+    first_name, last_name = person.name.split(" ", 1)
+    user = User.objects.create_user(
+        person.username,
+        f"{person.username}@nordhavn.example",
+        person.password,
+        first_name=first_name,
+        last_name=last_name,
+        role=person.role,
+        is_staff=person.role == Role.ADMIN,
+        is_superuser=person.role == Role.ADMIN,
+    )
+    for slug in person.teams:
+        Membership.objects.create(user=user, team=teams[slug])
+    return user
+
+
+def _tell(
+    story: Story, teams: dict[str, Team], people: dict[str, User], now: datetime
+) -> Iterator[Publication]:
+    """Publish the versions that are not there yet; yields the publication if that were any."""
+    publication = Publication.objects.filter(slug=story.slug).first()
+    done = publication.versions.count() if publication else 0
+    for step in story.steps[done:]:
+        at = now - timedelta(days=step.days_ago)
+        version = _publish(story, step, team=teams.get(story.team), by=people[step.by], at=at)
+        publication = version.publication
+        for username in story.followers:
+            follow(publication, by=people[username], at=at)
+    if publication is not None and story.steps[done:]:
+        yield publication
+
+
+def _publish(story: Story, step: Step, *, team: Team | None, by: User, at: datetime) -> Version:
+    bundle = uploads.receive(files_at(CONTENT / step.path), kind=story.kind)
+    wish = actions.Wish(
+        slug=story.slug,
+        title=story.title,
+        summary=story.summary,
+        kind=story.kind,
+        team=team,
+        change=step.change,
+        notes=step.note,
+        create=None,
+    )
+    return actions.publish_bundle(bundle, wish, by=by, at=at)
