@@ -13,6 +13,7 @@ from django.conf import settings
 from portal.common import redis
 from tests.machine import chromium, environment
 
+pytest_plugins = ["tests.people"]
 SHARED = Path(settings.BASE_DIR).parent / "shared"
 
 

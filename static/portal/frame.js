@@ -12,6 +12,5 @@ window.addEventListener("message", (event) => {
   const said = event.data;
   if (!frame || said?.type !== "broadsheet:resize" || said.v !== 1) return;
   if (!Number.isFinite(said.height) || said.height <= 0) return;
-  frame.height = Math.ceil(Math.min(said.height, MOST));
-  frame.classList.add("fits");
+  frame.style.blockSize = `${Math.ceil(Math.min(said.height, MOST))}px`;
 });

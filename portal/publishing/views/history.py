@@ -27,10 +27,13 @@ def history(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
     day = _day(asked)
     if day is not None:
         return HttpResponseRedirect(f"{links.path_of(publication)}as-of/{day.isoformat()}/")
+    editable = can_edit(user, publication)
+    shown = archive.archive_page(publication, request.GET.get("page"))
     context = {
         "publication": publication,
-        "can_edit": can_edit(user, publication),
-        "archive": archive.archive_page(publication, request.GET.get("page")),
+        "can_edit": editable,
+        "archive": shown,
+        "columns": 3 + len(shown.metrics) + editable,
         "moves": archive.moves(publication),
         "is_no_day": bool(asked),
     }
