@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from portal.common import health
 from portal.publishing import content_views
 
 handler404 = content_views.not_found
@@ -11,4 +12,5 @@ urlpatterns = [
     path("c/<str:token>/", content_views.content_file, {"path": ""}, name="content-entry"),
     path("c/<str:token>/<path:path>", content_views.content_file, name="content-file"),
     path("e/<str:token>/", content_views.embed_page, name="embed-page"),
+    path("health/live", health.live),
 ]

@@ -29,11 +29,6 @@ urlpatterns = [
         name="bundle",
     ),
     path("<kind:kind>/<slug:slug>/roll-back/", history.roll_back, name="roll-back"),
-    path(
-        "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/bundle.zip",
-        bundle.bundle,
-        name="bundle",
-    ),
     path("<kind:kind>/<slug:slug>/upload/", upload.upload, name="upload-version"),
     path("<kind:kind>/<slug:slug>/embeds/", embeds.embeds, name="embeds"),
     path("<kind:kind>/<slug:slug>/embeds/<int:pk>/revoke/", embeds.revoke, name="revoke-embed"),

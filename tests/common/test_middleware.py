@@ -65,6 +65,12 @@ def test_portal_pages_allow_no_inline_code_and_no_frame_around_them(client: Clie
     assert response["X-Frame-Options"] == "DENY"
 
 
+def test_content_origin_says_that_it_is_alive(client: Client) -> None:
+    response = client.get("/health/live", headers={"host": CONTENT})
+
+    assert response.json() == {"status": "live"}
+
+
 def test_change_asked_for_by_another_site_is_refused(client: Client) -> None:
     response = client.post(
         "/sign-out/", headers={"host": PORTAL, "sec-fetch-site": "cross-site", "origin": "null"}

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from portal.accounts.models import Role, User
 from portal.publishing import content, embeds
 from portal.publishing.models import AuditEvent, Edition, EmbedGrant, Publication
+from portal.runs.models import Run
 from tests.publishing.shelf import NOON, person, publish
 
 WIKI = "https://wiki.example.com"
@@ -263,6 +264,30 @@ def test_embed_page_of_one_edition_stays_and_names_the_current(
     page = show(client, grant).content.decode()
     assert content.grant_url(grant, edition) in page
     assert "Edition 2 is current" in page
+
+
+def test_embed_page_without_a_schedule_claims_no_freshness(
+    client: Client, edition: Edition, alice: User
+) -> None:
+    assert "status" not in show(client, embed(edition, by=alice)).content.decode()
+
+
+def test_embed_page_says_when_what_it_shows_is_old(
+    client: Client, edition: Edition, alice: User
+) -> None:
+    Run.objects.create(
+        version=edition.version,
+        variant=edition.variant,
+        trigger=Run.Trigger.SCHEDULE,
+        state=Run.State.FAILED,
+        logical_time=NOON,
+        queued_at=NOON,
+        finished_at=NOON + timedelta(hours=1),
+    )
+
+    page = show(client, embed(edition, by=alice)).content.decode()
+
+    assert "Old: the last refresh failed" in page
 
 
 def test_embed_page_on_another_site_explains_itself_without_data(
