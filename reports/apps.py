@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from portal.publishing.formats import DATA, DOCUMENT, NOTEBOOK, PAGE, Format, register_format
+from portal.publishing.formats import DATA, DOCUMENT, NEVER, NOTEBOOK, PAGE, Format, register_format
 
 TEXT = frozenset({"text", "html"})
 
@@ -79,10 +79,20 @@ FORMATS = (
     Format(
         name="document",
         label="Document",
-        extensions=frozenset({".docx", ".txt", ".log"}),
+        extensions=frozenset({".docx"}),
         kind="report",
         module="reports.producers.document",
-        precedence=DATA,
+        contents=frozenset({"zip"}),
+        precedence=DOCUMENT,
+    ),
+    Format(
+        name="text",
+        label="Plain text",
+        extensions=frozenset({".txt", ".log"}),
+        kind="report",
+        module="reports.producers.text",
+        contents=TEXT,
+        precedence=NEVER,  # requirements.txt and its like lie in many folders
     ),
 )
 

@@ -76,8 +76,8 @@ class Archive:
         ]
         folders = {_safe(info) for info in infos if _is_folder(info) and _name(info).strip("./")}
         check_names([member.path for member in self.members], folders)
-        _check_sizes(self.members, limits)
         self._check_overlap()
+        _check_sizes(self.members, limits)
 
     def copy(self, member: Member, target: BinaryIO) -> None:
         """Write a member's bytes. Refused: archive_too_large when they are more than announced."""

@@ -13,6 +13,7 @@ from portal.publishing.formats import extension_of
 
 COMPONENT_BYTES = 200
 DEPTH = 16
+DISPLAYED = 200  # characters of a name in pages
 LONGEST_FILE_NAME = 1_000  # characters of a single file's name; nobody wrote a longer one by hand
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -56,7 +57,9 @@ def is_hidden(path: str) -> bool:
 
 def display_name(name: str) -> str:
     """A single file's name for people: the last part of whatever path came with it, cleaned."""
-    return clean(re.split(r"[/\\]", name)[-1], length=200)
+    last = clean(re.split(r"[/\\]", name)[-1])
+    extension = extension_of(last)
+    return clean(last.removesuffix(extension), length=DISPLAYED) + extension[:DISPLAYED]
 
 
 def stored_name(name: str) -> str:

@@ -68,7 +68,7 @@ def prepare(
     produced = None
     if known and not executes:
         produced = _render(known, bundle.folder, entry, Path(destination) / "edition")
-    return _storable(
+    prepared: dict[str, JSON] = _storable(
         {
             "entry": entry,
             "format": known.name if known else "script",
@@ -84,6 +84,7 @@ def prepare(
             "produced": asdict(produced) if produced else None,
         }
     )
+    return prepared
 
 
 def produce(bundle: str, entry: str, output: str, formats: Register) -> dict[str, JSON]:
@@ -102,9 +103,10 @@ def produce(bundle: str, entry: str, output: str, formats: Register) -> dict[str
     known = _format(left.folder, entry, formats, "")
     facts = _producer(known).inspect(left.folder, entry)
     produced = _render(known, left.folder, entry, Path(output))
-    return _storable(
+    shown: dict[str, JSON] = _storable(
         {"entry": entry, "format": known.name, "facts": facts, "produced": asdict(produced)}
     )
+    return shown
 
 
 def _check_type(uploads: Sequence[Upload], formats: Register, kind: str) -> None:
@@ -204,7 +206,9 @@ def _render(known: Format, folder: Path, entry: str, output: Path) -> Produced:
 
 
 def _title(bundle: Bundle, wishes: dict[str, JSON], produced: Produced | None) -> str:
-    return one_line(wishes.get("title") or (produced and produced.title) or bundle.name)
+    """What the author or the file says; else the name of what was uploaded, in words."""
+    said = wishes.get("title") or (produced and produced.title)
+    return one_line(said or bundle.name.replace("_", " "))
 
 
 def _storable(value: JSON) -> JSON:

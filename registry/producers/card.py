@@ -89,7 +89,7 @@ def _check_events(head: str) -> None:
     depth = 0
     for event in yaml.parse(head, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise _invalid(f"line {event.start_mark.line + 2}: aliases (*name) are not taken")
+            raise _invalid("its head has aliases (*name), which are not taken")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH:

@@ -103,6 +103,10 @@ def _values(column: Any) -> list[JSON]:
     elif pa.types.is_duration(column.type) or pa.types.is_time(column.type):
         column = column.cast(pa.string())
     values: list[JSON] = column.to_pylist()
+    if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
+        return [
+            value and float(f"{value:.7g}") for value in values
+        ]  # no digits that were never there
     return values
 
 

@@ -36,7 +36,7 @@ def write(
         "</article>",
     ]
     (output / PAGE).write_text(shell.page(title, "\n".join(body)), "utf-8")
-    return Produced(PAGE, title=title, summary=summary)
+    return Produced(PAGE, summary=summary)
 
 
 def copy_original(bundle: Path, entry: str, output: Path) -> str:

@@ -63,7 +63,7 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
     (output / cover.PAGE).write_text(page, "utf-8")
     pages = facts["pages"]
     summary = f"{pages} page{'s' * (pages != 1)}" if pages else ""
-    return Produced(cover.PAGE, title=title, summary=summary)
+    return Produced(cover.PAGE, title=facts["title"], summary=summary)
 
 
 def _opens_without_password(reader: PdfReader) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def inspect(bundle: Path, entry: str) -> dict[str, JSON]:
     about = package.about()
     titles = [_title(slide) for slide in slides]
     return {
-        "title": about.title or next(filter(None, titles), ""),
+        "title": next(filter(None, [_telling(about.title), *titles]), ""),
         "author": about.author,
         "created": about.created,
         "modified": about.modified,
@@ -44,7 +45,7 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
     """A page of facts with the titles of the slides, and the file."""
     facts = inspect(bundle, entry)
     count = facts["slides"]
-    return cover.write(
+    produced = cover.write(
         bundle,
         entry,
         output,
@@ -58,6 +59,7 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
         preview=_preview(facts),
         summary=f"{count} slide" if count == 1 else f"{count} slides",
     )
+    return replace(produced, title=facts["title"])
 
 
 def _preview(facts: dict[str, JSON]) -> str:
@@ -71,6 +73,11 @@ def _preview(facts: dict[str, JSON]) -> str:
         )
         parts.append(f"<h2>Slides</h2>\n<ol>{items}</ol>")
     return "\n".join(parts)
+
+
+def _telling(title: str) -> str:
+    """The file's own title, unless it is what programs write by themselves."""
+    return "" if title.lower() in ("presentation", "powerpoint presentation", "untitled") else title
 
 
 def _slide_paths(package: office.Package) -> Iterator[str]:

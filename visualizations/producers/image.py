@@ -3,6 +3,7 @@
 SVG is only ever shown as an image, where it can run no script and load nothing.
 """
 
+import io
 import shutil
 import warnings
 from functools import lru_cache
@@ -18,6 +19,7 @@ from portal.common.refusals import Refused
 from portal.publishing import shell, xmlfiles
 from portal.publishing.formats import Produced, extension_of
 from portal.publishing.sniffing import sniff
+from visualizations.producers import png
 
 JSON = Any
 
@@ -63,7 +65,10 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
     """A page with the image, and the image."""
     facts = inspect(bundle, entry)
     name, title = Path(entry).name, Path(entry).stem
-    shutil.copyfile(bundle / entry, output / name)
+    if extension_of(entry) == ".png":
+        (output / name).write_bytes(png.without_bomb((bundle / entry).read_bytes()))
+    else:
+        shutil.copyfile(bundle / entry, output / name)
     size = f' width="{facts["width"]}" height="{facts["height"]}"' if facts else ""
     image = f'<img src="{escape(quote(f"./{name}"))}" alt="{escape(title)}"{size}>'
     page = shell.page(title, f'<figure class="image">{image}</figure>')
@@ -103,12 +108,20 @@ def _inspect_pixels(path: Path) -> dict[str, JSON]:
 
 
 def _decoded(path: Path, format_name: str) -> dict[str, JSON]:
-    with Image.open(path, formats=[format_name]) as image:
+    content = path.read_bytes()
+    if format_name == "PNG":
+        _check_pixels(*png.size(content))
+        content = png.without_bomb(content)
+    with Image.open(io.BytesIO(content), formats=[format_name]) as image:
         width, height = image.size
-        if width * height > PIXELS:
-            raise _too_large()
+        _check_pixels(width, height)
         image.load()
         return {"width": width, "height": height, "frames": getattr(image, "n_frames", 1)}
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > PIXELS:
+        raise _too_large()
 
 
 def _too_large() -> Refused:
