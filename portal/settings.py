@@ -227,7 +227,13 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = False
 SCRATCH_DIR = DATA_DIR / "tmp"
-SCRATCH_DIR.mkdir(parents=True, exist_ok=True)  # Django refuses to start without its upload folder
+try:
+    SCRATCH_DIR.mkdir(parents=True, exist_ok=True)  # Django refuses to start without it
+except OSError as error:
+    raise ImproperlyConfigured(
+        f"The data folder {DATA_DIR} cannot be written: {error.strerror}. "
+        "Repair that, or name another one in BROADSHEET_DATA_DIR."
+    ) from None
 FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600

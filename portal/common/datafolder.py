@@ -4,7 +4,7 @@ import fcntl
 import shutil
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 NEEDED_MEGABYTES = 200
 STOPPING = "stopping"
@@ -44,6 +44,12 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "up.lock"
         self._file: IO[str] = self._path.open("a+")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def take(self, note: str) -> None:
         """Wait for a portal that is stopping; `note` tells others where this one is.

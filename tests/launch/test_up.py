@@ -22,11 +22,11 @@ MANAGE = str(Path(settings.BASE_DIR) / "manage.py")
 class Up:
     """One `manage.py up --no-demo`, and what it said."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment = environment
         self.address = environment["BROADSHEET_PORTAL_ORIGIN"]
         self.port = int(self.address.rpartition(":")[2])
-        self.output = Path(environment["BROADSHEET_DATA_DIR"]).parent / "output"
+        self.output = folder / "output"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, MANAGE, "up", "--no-demo"],
@@ -64,12 +64,12 @@ def _command_line(pid: int) -> str:
 
 
 @pytest.fixture
-def start(real_environment: dict[str, str]) -> Iterator[Callable[..., Up]]:
+def start(real_environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Up]]:
     """Starts the portal; whatever the test leaves of it is ended."""
     started: list[Up] = []
 
     def start(**changes: str) -> Up:
-        started.append(Up(real_environment | changes))
+        started.append(Up(real_environment | changes, tmp_path))
         return started[-1]
 
     yield start
@@ -185,6 +185,20 @@ def test_port_in_use_is_one_sentence(
 
 def _own_name() -> str:
     return Path("/proc/self/comm").read_text().strip()
+
+
+def test_folder_that_cannot_be_written_is_one_sentence(
+    start: Callable[..., Up], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("where a folder should be")
+    portal = start(BROADSHEET_DATA_DIR=str(tmp_path / "file" / "var"))
+    code = portal.process.wait(timeout=60)
+
+    assert code == 1
+    assert portal.said() == (
+        f"The data folder {tmp_path}/file/var cannot be written: Not a directory. "
+        "Repair that, or name another one in BROADSHEET_DATA_DIR.\n"
+    )
 
 
 def test_second_portal_on_the_same_folder_is_refused(start: Callable[..., Up]) -> None:

@@ -56,32 +56,34 @@ class Command(BaseCommand):
 
     def run_until_asked(self, guard: int) -> None:
         datafolder.refuse_unusable(settings.DATA_DIR)
-        lock = datafolder.Lock(settings.DATA_DIR)
-        lock.take(f"process {guard}, {settings.PORTAL_ORIGIN}")
+        with datafolder.Lock(settings.DATA_DIR) as lock:
+            lock.take(f"process {guard}, {settings.PORTAL_ORIGIN}")
+            self.supervisor(guard).run(
+                when_ready=self.welcome,
+                when_stopping=lambda: lock.note(datafolder.STOPPING),
+            )
+
+    def supervisor(self, guard: int) -> Supervisor:
+        """All programs, Redis first and last; the database is ready for them."""
         port = urlsplit(settings.PORTAL_ORIGIN).port or 8000
         addresses = _addresses(port)
         broker, environment = _broker()
         self.say("Starting Broadsheet ...")
         _prepare_database()
-        supervisor = Supervisor(
-            stages=[broker, [_worker()], [_web(addresses, port), _ticker(), *self._demo()]],
+        demo = [Program("demo", _manage("demo"), once=True)] if self.demo else []
+        return Supervisor(
+            stages=[broker, [_worker()], [_web(addresses, port), _ticker(), *demo]],
             environment=environment,
             logs=settings.DATA_DIR / "log",
             say=self.say,
             guard=guard,
-        )
-        supervisor.run(
-            when_ready=self._welcome, when_stopping=lambda: lock.note(datafolder.STOPPING)
         )
 
     def say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
 
-    def _demo(self) -> list[Program]:
-        return [Program("demo", _manage("demo"), once=True)] if self.demo else []
-
-    def _welcome(self) -> None:
+    def welcome(self) -> None:
         """The address, and what the demo command said: who can sign in."""
         self.say(self.style.SUCCESS(f"\nBroadsheet is live at {settings.PORTAL_ORIGIN}\n"))
         if self.demo:
