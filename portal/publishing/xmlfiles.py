@@ -23,14 +23,14 @@ def check(chunks: Iterable[bytes], *, plain_doctype: bool = False) -> str:
     :raises Refused: xml_dtd_forbidden.
     """
     roots: list[str] = []
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(namespace_separator="}")
 
     def start_doctype(name: str, system: str | None, public: str | None, defines: bool) -> None:
         if defines or not plain_doctype:
             raise _dtd_forbidden()
 
     def start_element(name: str, attributes: dict[str, str]) -> None:
-        roots.append(name.rpartition(":")[2])
+        roots.append(name.rpartition("}")[2])
         parser.StartElementHandler = None
 
     parser.StartDoctypeDeclHandler = start_doctype

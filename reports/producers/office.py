@@ -61,7 +61,10 @@ class Package:
 
     def xml(self, name: str) -> ElementTree.Element:
         """The outermost element of a part. The part has been checked to define no entities."""
-        return ElementTree.fromstring(self.part(name))  # noqa: S314
+        try:
+            return ElementTree.fromstring(self.part(name))  # noqa: S314
+        except ElementTree.ParseError:
+            raise unreadable() from None
 
     def relations(self, name: str) -> dict[str, str]:
         """The parts that a part refers to by relationship id, those outside the package left out."""
