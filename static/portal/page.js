@@ -8,7 +8,9 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.copies) copy(button);
   else if (!hasInvokers && button.hasAttribute("commandfor")) {
-    document.getElementById(button.getAttribute("commandfor")).showModal();
+    const dialog = document.getElementById(button.getAttribute("commandfor"));
+    if (button.getAttribute("command") === "close") dialog.close();
+    else dialog.showModal();
   }
 });
 

@@ -7,8 +7,8 @@ from portal.accounts.models import Team, User
 from portal.publishing import actions
 from portal.publishing.actions import Wish
 from portal.publishing.models import (
-    AuditEvent,
     Audience,
+    AuditEvent,
     Edition,
     Publication,
     PublishEvent,
@@ -91,7 +91,7 @@ def test_publish_bundle_without_a_slug_makes_a_free_one_of_the_title(alice: User
 def test_publish_bundle_refuses_a_slug_that_looks_like_a_typing_error(alice: User) -> None:
     publish("a", alice)
 
-    with pytest.raises(actions.SlugUnknown, match="Did you mean weekly-sales?"):
+    with pytest.raises(actions.SlugUnknown, match=r"Did you mean weekly-sales\?"):
         publish("b", alice, slug="weekly-sale")
 
     assert Publication.objects.count() == 1
@@ -144,7 +144,7 @@ def test_publish_bundle_refuses_the_slug_of_what_was_removed(alice: User) -> Non
 def test_publish_bundle_refuses_files_that_are_the_newest_version(alice: User) -> None:
     publish("a", alice)
 
-    with pytest.raises(actions.Unchanged, match="version 1.0 already"):
+    with pytest.raises(actions.Unchanged, match=r"version 1\.0 already"):
         publish("a", alice)
 
     assert (Version.objects.count(), Edition.objects.count()) == (1, 1)
@@ -154,7 +154,7 @@ def test_publish_bundle_refuses_when_somebody_was_faster(alice: User, bob: User)
     publish("a", alice)
     publish("b", bob)
 
-    with pytest.raises(actions.VersionMoved, match="Bob published version 1.1"):
+    with pytest.raises(actions.VersionMoved, match=r"Bob published version 1\.1"):
         publish("c", alice, based_on="1.0")
 
 

@@ -1,0 +1,119 @@
+"""Every named constraint of the publishing models is one that the database itself holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from portal.accounts.models import User
+from portal.publishing.models import (
+    Edition,
+    EmbedGrant,
+    Publication,
+    PublishEvent,
+    TreeEntry,
+    Variant,
+    Version,
+)
+from tests import factories
+from tests.factories import MONDAY
+
+
+@pytest.fixture
+def sales(alice: User) -> Publication:
+    return factories.publication(by=alice)
+
+
+def breaks(name: str, change: Callable[[], object]) -> None:
+    """The change is refused; SQLite names check constraints, and the columns of unique ones."""
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        change()
+    if connection.vendor == "postgresql" or "CHECK" in str(refusal.value):
+        assert name in str(refusal.value)
+
+
+def copy_of(row: Any, **changes: Any) -> Any:
+    row.pk = None
+    row._state.adding = True
+    for field, value in changes.items():
+        setattr(row, field, value)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("publication_kind_known", {"kind": "poem"}),
+        ("publication_audience_known", {"audience": "world"}),
+        ("publication_removed_has_who_and_when", {"state": "removed"}),
+        ("publication_removed_has_who_and_when", {"removed_at": MONDAY}),
+        ("publication_team_audience_has_team", {"audience": "team", "team": None}),
+    ],
+)
+def test_publication_constraint_holds(
+    sales: Publication, name: str, change: dict[str, object]
+) -> None:
+    breaks(name, lambda: Publication.objects.update(**change))
+
+
+def test_publication_not_own_successor_holds(sales: Publication) -> None:
+    breaks("publication_not_own_successor", lambda: Publication.objects.update(successor=sales))
+
+
+def test_publication_slug_is_unique(sales: Publication) -> None:
+    breaks("publication_slug", lambda: copy_of(sales).save())
+
+
+def test_tree_path_once_holds(sales: Publication) -> None:
+    breaks("tree_path_once", lambda: copy_of(TreeEntry.objects.all()[0]).save())
+
+
+def test_version_number_once_holds(sales: Publication) -> None:
+    breaks("version_number_once", lambda: copy_of(Version.objects.get()).save())
+
+
+def test_version_major_from_one_holds(sales: Publication) -> None:
+    breaks("version_major_from_one", lambda: Version.objects.update(major=0))
+
+
+def test_variant_slug_once_holds(sales: Publication) -> None:
+    breaks("variant_slug_once", lambda: copy_of(Variant.objects.get()).save())
+
+
+def test_edition_number_once_holds(sales: Publication) -> None:
+    breaks("edition_number_once", lambda: copy_of(Edition.objects.get()).save())
+
+
+def test_edition_number_from_one_holds(sales: Publication) -> None:
+    breaks("edition_number_from_one", lambda: Edition.objects.update(number=0))
+
+
+def test_publish_event_moves_holds(sales: Publication) -> None:
+    edition = Edition.objects.get()
+
+    breaks("publish_event_moves", lambda: PublishEvent.objects.update(previous=edition))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("embed_grant_follows_one_thing", {"major": 1}),
+        ("embed_grant_follows_one_thing", {"follows": "major"}),
+        ("embed_grant_follows_one_thing", {"follows": "edition"}),
+        ("embed_grant_follows_one_thing", {"follows": "moon"}),
+        ("embed_grant_revoked_has_who_and_when", {"revoked_at": MONDAY}),
+    ],
+)
+def test_embed_grant_constraint_holds(
+    sales: Publication, name: str, change: dict[str, object]
+) -> None:
+    EmbedGrant.objects.create(
+        publication=sales,
+        variant=Variant.objects.get(),
+        origins=["https://wiki.example.com"],
+        created_by=sales.owner,
+        created_at=MONDAY,
+    )
+
+    breaks(name, lambda: EmbedGrant.objects.update(**change))
