@@ -8,12 +8,13 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
-from portal.common.text import clean
+from portal.common.text import one_line
 from portal.publishing.formats import extension_of
 
 COMPONENT_BYTES = 200
 DEPTH = 16
 DISPLAYED = 200  # characters of a name in pages
+EXTENSION = 20  # characters, its dot too
 LONGEST_FILE_NAME = 1_000  # characters of a single file's name; nobody wrote a longer one by hand
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -57,15 +58,15 @@ def is_hidden(path: str) -> bool:
 
 def display_name(name: str) -> str:
     """A single file's name for people: the last part of whatever path came with it, cleaned."""
-    last = clean(re.split(r"[/\\]", name)[-1])
+    last = one_line(re.split(r"[/\\]", name)[-1], length=LONGEST_FILE_NAME)
     extension = extension_of(last)
-    return clean(last.removesuffix(extension), length=DISPLAYED) + extension[:DISPLAYED]
+    return one_line(last.removesuffix(extension), length=DISPLAYED) + extension
 
 
 def stored_name(name: str) -> str:
     """A plain name for a single file, made from its display name; keeps the extension."""
     last = unicodedata.normalize("NFKC", display_name(name))
-    extension = _PLAIN.sub("", extension_of(last))
+    extension = _PLAIN.sub("", extension_of(last))[:EXTENSION]
     stem = last[: len(last) - len(extension_of(last))]
     stem = re.sub(r"_{2,}", "_", _PLAIN.sub("_", stem)).strip(" ._-")
     stem = stem.encode()[: COMPONENT_BYTES // 2].decode(errors="ignore").rstrip(" .")
