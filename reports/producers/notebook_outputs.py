@@ -300,5 +300,6 @@ _FORMS: tuple[tuple[Callable[[str], object], _Form], ...] = (
     (_is("application/javascript"), _javascript),
     (_is(_WIDGET), _widget),
     (_is("application/json", "application/geo+json"), _json),
+    (_is("text/plain"), _plain),
     (lambda mime: mime.startswith("text/"), _plain),
 )
