@@ -115,11 +115,13 @@ def _upgraded(content: JSON) -> dict[str, JSON]:
         _check_count(sheet["cells"])
     content.setdefault("metadata", {})  # some writers of format 3 left it out
     try:
-        return nbformat.convert(nbformat.reader.reads(json.dumps(content)), 4)
+        old = nbformat.reader.reads(json.dumps(content))  # type: ignore[no-untyped-call]
+        new: dict[str, JSON] = nbformat.convert(old, 4)  # type: ignore[no-untyped-call]
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError):
         raise _invalid(
             "This old notebook cannot be converted. Open and save it in Jupyter."
         ) from None
+    return new
 
 
 def _sheets(content: dict[str, JSON]) -> list[dict[str, JSON]]:
