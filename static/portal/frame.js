@@ -3,7 +3,8 @@
 // heard, and from nobody but that frame: its content is not ours.
 "use strict";
 
-const MOST = 30000;
+const LEAST = 50;
+const MOST = 20000;
 
 window.addEventListener("message", (event) => {
   const frame = [...document.querySelectorAll("iframe[data-fits]")].find(
@@ -12,5 +13,5 @@ window.addEventListener("message", (event) => {
   const said = event.data;
   if (!frame || said?.type !== "broadsheet:resize" || said.v !== 1) return;
   if (!Number.isFinite(said.height) || said.height <= 0) return;
-  frame.style.blockSize = `${Math.ceil(Math.min(said.height, MOST))}px`;
+  frame.style.blockSize = `${Math.ceil(Math.min(Math.max(said.height, LEAST), MOST))}px`;
 });
