@@ -59,7 +59,7 @@ def _answer(request: HttpRequest, entry: TreeEntry, etag: str) -> HttpResponseBa
     except ranges.Unsatisfiable:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     stream = storage.open_blob(entry.blob_id)
-    headers = _headers(entry, stream, part)
+    headers = _headers(entry, part)
     status = 200 if part is None else 206
     if request.method == "HEAD":
         stream.close()
@@ -75,11 +75,11 @@ def _range_header(request: HttpRequest, etag: str) -> str:
     return request.headers.get("Range", "")
 
 
-def _headers(entry: TreeEntry, stream: IO[bytes], part: range | None) -> dict[str, str]:
+def _headers(entry: TreeEntry, part: range | None) -> dict[str, str]:
     size = entry.blob.size
     name = PurePosixPath(entry.path).name
     headers = {
-        "Content-Type": _with_charset(entry.content_type, stream),
+        "Content-Type": _with_charset(entry),
         "Content-Length": str(size if part is None else len(part)),
         "Content-Disposition": content_disposition_header(not is_shown(entry.content_type), name)
         or "",
@@ -90,10 +90,14 @@ def _headers(entry: TreeEntry, stream: IO[bytes], part: range | None) -> dict[st
     return headers
 
 
-def _with_charset(content_type: str, stream: IO[bytes]) -> str:
-    """HTML that says nothing of its encoding is UTF-8; what it says itself is not overruled."""
-    if content_type != "text/html":
-        return content_type
-    head = stream.read(PRESCAN_BYTES)
-    stream.seek(0)
-    return content_type if _DECLARES_CHARSET.search(head) else "text/html; charset=utf-8"
+def _with_charset(entry: TreeEntry) -> str:
+    """HTML that says nothing of its encoding is UTF-8; what it says itself is not overruled.
+
+    Read by a stream of its own: web servers send a file from where its descriptor stands, and a
+    buffered read of 1 kB moves that by 8 kB, which seeking back within the buffer does not undo.
+    """
+    if entry.content_type != "text/html":
+        return entry.content_type
+    with storage.open_blob(entry.blob_id) as stream:
+        head = stream.read(PRESCAN_BYTES)
+    return entry.content_type if _DECLARES_CHARSET.search(head) else "text/html; charset=utf-8"
