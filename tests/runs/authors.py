@@ -20,7 +20,9 @@ output.joinpath("index.html").write_text("<p>" + os.environ["BROADSHEET_LOGICAL_
 CONSTANT = COUNTING.replace('os.environ["BROADSHEET_LOGICAL_TIME"]', '"always the same"')
 
 
-def bundle_of(files: dict[str, str], *, entry: str, manifest: dict[str, Any] | None = None) -> Bundle:
+def bundle_of(
+    files: dict[str, str], *, entry: str, manifest: dict[str, Any] | None = None
+) -> Bundle:
     """A checked bundle of code, its bytes kept."""
     with tempfile.TemporaryDirectory() as name:
         for path, text in files.items():
