@@ -79,6 +79,7 @@ def _check_decoded(name: str) -> None:
     """The checks of `safe_path` on the name as it is and as anybody may decode it who decodes too much."""
     for _ in range(4):
         _check_literal(name)
+        _check_literal(unicodedata.normalize("NFKC", name))
         decoded = unquote(name, errors="surrogateescape")
         if decoded == name:
             return
@@ -93,5 +94,5 @@ def _check_literal(name: str) -> None:
         raise BadName("it has a backslash")
     if name.startswith("/") or _DRIVE.match(name):
         raise BadName("it is not relative to the bundle")
-    if ".." in unicodedata.normalize("NFKC", name).split("/"):
+    if ".." in name.split("/"):
         raise BadName("it leaves the bundle")

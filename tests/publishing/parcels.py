@@ -28,18 +28,17 @@ def sent(folder: Path, files: dict[str, bytes]) -> list[dict[str, str]]:
     return uploads
 
 
-def prepared(folder: Path, files: dict[str, bytes], kind: str = "", **limits: int) -> dict:
+def prepared(folder: Path, files: dict[str, bytes], kind: str = "") -> dict:
     """What the workshop makes of these files."""
     return workshop.prepare(
         sent(folder / "received", files),
         str(folder / "prepared"),
         formats_by_extension(),
         kind,
-        limits or None,
     )
 
 
-def prepared_zip(folder: Path, members: dict[str, bytes], **limits: int) -> dict:
+def prepared_zip(folder: Path, members: dict[str, bytes]) -> dict:
     """What the workshop makes of a zip file of these members."""
     content = zipped(folder / "made.zip", members).read_bytes()
-    return prepared(folder, {"bundle.zip": content}, **limits)
+    return prepared(folder, {"bundle.zip": content})
