@@ -1,12 +1,14 @@
 """The snippet on a page of another site, in a real browser."""
 
+import io
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Frame, Page, expect
+from pypdf import PdfWriter
 
 from portal.accounts.models import User
-from portal.publishing import embeds
+from portal.publishing import actions, embeds, uploads
 from portal.publishing.models import Edition, EmbedGrant
 from tests.browser.conftest import HostSite, Site
 from tests.publishing.shelf import NOON, publish
@@ -77,6 +79,36 @@ def test_embed_shows_on_the_site_that_is_allowed(
     outer = page.main_frame.child_frames[0]
     expect(outer.locator(".stamp")).to_contain_text("Weekly sales 1.0")
     assert outer.evaluate("document.fonts.load('12px \"Source Sans 3\"').then(f => f.length > 0)")
+
+
+FIGURE = '{"data": [{"type": "bar", "x": ["Mon", "Tue"], "y": [3, 5]}], "layout": {}}'
+
+
+def two_pages() -> bytes:
+    writer, data = PdfWriter(), io.BytesIO()
+    for _ in range(2):
+        writer.add_blank_page(width=300, height=200)
+    writer.write(data)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "shown"),
+    [("week.json", FIGURE.encode(), ".main-svg"), ("review.pdf", two_pages(), "canvas")],
+)
+def test_embed_shows_what_producers_made(
+    page: Page, host: HostSite, tmp_path: Path, alice: User, name: str, data: bytes, shown: str
+) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    (tmp_path / name).write_bytes(data)
+    bundle = uploads.receive([uploads.UploadedFile(tmp_path / name, name)])
+    version = actions.publish_bundle(bundle, actions.Wish(slug="made"), by=alice, at=NOON)
+
+    page.goto(host.show(embeds.snippet(embed(version.editions.get(), host.origin))))
+
+    expect(frame_of(page).locator(shown).first).to_be_visible()
+    assert errors == []
 
 
 def test_embed_explains_itself_on_a_site_that_is_not_allowed(

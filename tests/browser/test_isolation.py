@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from portal.accounts.models import User
 from portal.publishing import content
@@ -70,6 +70,18 @@ def opened(request: pytest.FixtureRequest, signed_in: Page) -> Callable[[str], F
 @pytest.fixture
 def report(tmp_path: Path, alice: User) -> Edition:
     return publish(tmp_path, {"index.html": "<title>Report</title><p id=text>Sales"}, by=alice)
+
+
+def test_publication_page_shows_the_report(
+    signed_in: Page, site: Site, report: Edition, alice: User
+) -> None:
+    signed_in.goto(f"{site.portal}/reports/weekly-sales/")
+
+    content_frame = signed_in.frame_locator("iframe")
+    expect(content_frame.locator("#text")).to_have_text("Sales")
+    assert signed_in.locator("iframe").get_attribute("src") == content.reader_url(
+        report, user=alice
+    )
 
 
 def test_page_has_an_origin_of_its_own(opened, report: Edition, alice: User) -> None:
