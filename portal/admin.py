@@ -24,9 +24,11 @@ from portal.runs.models import Run, Schedule, Slot
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[models.Model]
     Inline = admin.TabularInline[models.Model, models.Model]
+    People = UserAdmin[User]
 else:
     Admin = admin.ModelAdmin
     Inline = admin.TabularInline
+    People = UserAdmin
 
 admin.site.site_header = "Broadsheet administration"
 admin.site.site_title = "Broadsheet"
@@ -53,7 +55,7 @@ class MembershipInline(Inline):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(People):
     """People with their role and teams. Closing an account keeps what it published."""
 
     list_display = ("username", "first_name", "last_name", "email", "role", "is_active")

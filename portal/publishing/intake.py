@@ -7,7 +7,7 @@ send it is refused while reading.
 
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile as DjangoFile
@@ -44,7 +44,7 @@ class Intake(FileUploadHandler):
         content_length: int,
         boundary: bytes,
         encoding: str | None = None,
-    ) -> tuple[QueryDict, MultiValueDict[str, DjangoFile]]:
+    ) -> "tuple[QueryDict, MultiValueDict[str, DjangoFile[Any]]]":
         """Read everything; returns the fields, and no files of Django's kind.
 
         :raises Refused: when it is no form, or too much.

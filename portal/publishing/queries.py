@@ -32,9 +32,8 @@ class Story:
 
 def published_lately(user: User) -> PublicationQuerySet:
     """What the person may see and what has something to show, last published first."""
-    return by_freshness(Publication.objects.visible_to(user).listed()).filter(
-        published_at__isnull=False
-    )
+    readable = Publication.objects.visible_to(user).listed()
+    return by_freshness(readable.filter(variants__current__isnull=False))
 
 
 def yours(user: User) -> PublicationQuerySet:

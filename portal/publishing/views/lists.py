@@ -1,5 +1,7 @@
 """All publications of one kind."""
 
+from typing import cast
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +11,7 @@ from portal.accounts.requests import signed_in
 from portal.common.text import one_line
 from portal.publishing import queries
 from portal.publishing.links import KIND_PATHS
-from portal.publishing.models import Publication
+from portal.publishing.models import Publication, PublicationQuerySet
 
 PER_PAGE = 30
 
@@ -27,6 +29,6 @@ def kind_list(request: HttpRequest, kind: str) -> HttpResponse:
         "text": text,
         "total": pages.count,
         "page": page,
-        "stories": queries.told(page.object_list),
+        "stories": queries.told(cast("PublicationQuerySet", page.object_list)),
     }
     return render(request, "publishing/kind_list.html", context)

@@ -109,7 +109,7 @@ def _publish(request: HttpRequest, intake: Intake, publication: Publication | No
     form = UploadForm(request.POST)
     if not form.is_valid():
         field, errors = next(iter(form.errors.items()))
-        raise Refused("field_invalid", f"{field.capitalize()}: {' '.join(errors)}")
+        raise Refused("field_invalid", f"{field.capitalize()}: {errors[0]}")
     files = _named(intake.files, request.POST.getlist("path"))
     if not files:
         raise Refused("no_file", "Choose at least one file, then send again.", 400)
