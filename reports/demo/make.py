@@ -65,7 +65,7 @@ def make_lanes(target: Path, *, lanes: int, promise: bool) -> None:
         title=dict(text="The long lanes run late, and Seur’s run latest"),
         xaxis=dict(title="Distance between depots, km", rangemode="tozero"),
         yaxis=dict(title="Parcels on time, %", ticksuffix=" %"),
-        legend=dict(orientation="h", y=1.08, x=0), height=520,
+        legend=dict(orientation="h", y=1.02, yanchor="bottom", x=0), height=540, margin=dict(t=104),
     )
     target.write_text(figure.to_json(pretty=False).replace("NaN", "null"), encoding="utf-8")
 

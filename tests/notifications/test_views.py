@@ -56,3 +56,15 @@ def test_follow_by_get_changes_nothing(client, newsroom):
 
     assert response.status_code == 405
     assert not Subscription.objects.exists()
+
+
+def test_publication_page_has_the_button_in_its_state(client, newsroom):
+    client.force_login(newsroom.bob)
+
+    before = client.get("/reports/weekly-sales/").content.decode()
+    client.post(FOLLOW, {"follow": "yes"})
+    after = client.get("/reports/weekly-sales/").content.decode()
+
+    assert f'action="{FOLLOW}"' in before
+    assert 'value="yes" aria-pressed="false">Follow</button>' in before
+    assert 'value="no" aria-pressed="true">Following</button>' in after
