@@ -13,7 +13,6 @@ from portal.common.refusals import Refused
 from portal.publishing.archives import Archive, Limits, check_names
 from portal.publishing.formats import extension_of
 from portal.publishing.names import (
-    LONGEST_FILE_NAME,
     BadName,
     display_name,
     is_hidden,
@@ -106,10 +105,6 @@ def _check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
 
 
 def _from_file(upload: Upload, folder: Path) -> Bundle:
-    if len(upload.name) > LONGEST_FILE_NAME:
-        raise Refused(
-            "bad_filename", f"The file's name has more than {LONGEST_FILE_NAME:,} characters.", 400
-        )
     name = stored_name(upload.name)
     shutil.copyfile(upload.path, folder / name)
     files = {name: upload.path.stat().st_size}

@@ -28,7 +28,7 @@ from portal.publishing.formats import (
     extension_of,
     find_format,
 )
-from portal.publishing.names import display_name, stored_name
+from portal.publishing.names import LONGEST_FILE_NAME, display_name, stored_name
 from portal.publishing.sniffing import sniff
 
 JSON = Any
@@ -113,6 +113,8 @@ def _check_type(uploads: Sequence[Upload], formats: Register, kind: str) -> None
     """Turn down a single file that has no chance before anything of it is read."""
     if len(uploads) != 1:
         return
+    if len(uploads[0].name) > LONGEST_FILE_NAME:
+        raise Refused("bad_filename", "The file's name is far too long. Rename it.", 400)
     name = display_name(uploads[0].name)
     extension = extension_of(name)
     if extension == SCRIPT:
