@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
 
 from portal.publishing import plotly_figures
 from portal.publishing.formats import Refused
@@ -136,15 +135,6 @@ def missing_data(addresses: Iterable[str]) -> str:
         f"It reads from</p><ul>{items}</ul><p>Publish the data with the chart, in one folder or "
         "zip, or put the values into the chart itself.</p></div>"
     )
-
-
-def is_local(address: str) -> bool:
-    """Whether the address is relative, and so may name a file that was uploaded with the chart."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc and not address.startswith("/")
 
 
 def _addresses(value: JSON) -> Iterator[str]:

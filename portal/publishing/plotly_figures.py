@@ -16,7 +16,6 @@ from portal.publishing.formats import Refused
 JSON = Any
 
 VERSION = "4.1.1"  # of plotly.js; plotly.py 7.1.0 writes for the same one
-GEO_MAPS = f"/static/vendor/plotly-geo-{VERSION}/"
 
 TRACES_LIMIT = 2_000
 FRAMES_LIMIT = 1_000

@@ -42,9 +42,9 @@
     const depth = { ...axis, backgroundcolor: c.sunken, showbackground: true };
     const scale = [[0, c.wash], [1, c.accent]];
     const bar = { outlinewidth: 0, ticks: "", thickness: 14 };
-    const heat = [{ colorbar: bar }];
+    const heat = [{ colorbar: bar, colorscale: scale }];
     return {
-      data: { heatmap: heat, contour: heat, histogram2d: heat, choropleth: heat, surface: heat,
+      data: { heatmap: heat, contour: heat, histogram2d: heat, histogram2dcontour: heat, choropleth: heat, surface: heat,
         table: [{ header: { fill: { color: c.sunken }, line: { color: c.rule } }, cells: { fill: { color: c.paper }, line: { color: c.rule } } }] },
       layout: {
         colorway: c.series, paper_bgcolor: CLEAR, plot_bgcolor: CLEAR,
@@ -52,7 +52,7 @@
         title: { font: { family: "Newsreader, Georgia, serif", size: 22, color: c.ink }, x: 0, xref: "container", pad: { l: 4 } },
         xaxis: { ...axis, showgrid: false }, yaxis: { ...axis, zeroline: false },
         margin: { l: 48, r: 24, t: 32, b: 40 },
-        colorscale: { sequential: scale, sequentialminus: scale.map(([at]) => [at, scale[1 - at][1]]), diverging: [[0, c.other], [0.5, c.paper], [1, c.accent]] },
+        colorscale: { sequential: scale, sequentialminus: [[0, c.accent], [1, c.wash]], diverging: [[0, c.other], [0.5, c.paper], [1, c.accent]] },
         hoverlabel: { font: { family: FONT, size: 13 } },
         legend: { bgcolor: CLEAR, ...(narrow ? { orientation: "h", x: 0, y: -0.2, yanchor: "top" } : {}) },
         polar: round, ternary: { bgcolor: CLEAR, aaxis: axis, baxis: axis, caxis: axis },
@@ -62,6 +62,7 @@
     };
   };
 
+  const isLines = (traces) => traces.every((trace) => trace.type === "scatter" && /lines/.test(trace.mode ?? "lines") && !trace.fill);
   const isNarrow = (place) => place.parentElement.clientWidth < 520;
 
   // Every figure of plotly.py carries its default template; that is nobody's decision.
@@ -72,7 +73,10 @@
     const layout = { ...figure.layout };
     const sheet = !isDefault(layout.template) || hasOwnGround(layout);
     place.classList.toggle("sheet", sheet);
-    if (isDefault(layout.template)) layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT, isNarrow(place));
+    if (isDefault(layout.template)) {
+      layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT, isNarrow(place));
+      if (isLines(figure.data)) layout.template.layout.hovermode = "x unified";
+    }
     if (layout.title?.text ?? (typeof layout.title === "string" && layout.title)) layout.margin = { t: 64, ...layout.margin };
     if (layout.width > place.parentElement.clientWidth) delete layout.width;
     if (!layout.width) layout.autosize = true;
@@ -82,7 +86,7 @@
 
   const drawPlotly = async (place, figure) => {
     const config = { responsive: !(figure.layout.width <= place.parentElement.clientWidth), displaylogo: false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
-    place.style.height = `${figure.layout.height || 450}px`;
+    place.style.height = place.style.minHeight; // which the server has read from the layout
     const draw = () => Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
     await draw();
     dark.addEventListener("change", draw);

@@ -6,7 +6,8 @@
   const own = new Map();
   const globals = { plotly: "Plotly", vega: "vega", "vega-lite": "vegaLite", "vega-embed": "vegaEmbed" };
   const problems = (window.broadsheetProblems = []);
-  const current = () => document.currentScript;
+  // The script that runs, or else the output that is being read: a syntax error has no script.
+  const current = () => document.currentScript ?? [...document.querySelectorAll(".output.html")].at(-1);
 
   const find = (name) => {
     const known = Object.keys(globals).find((key) => name === key || name === `nbextensions/${key}`);

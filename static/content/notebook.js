@@ -21,8 +21,7 @@
       const note = document.createElement("p");
       note.className = "note";
       note.textContent = `A script of this output stopped, so something may be missing here: ${problem.message}`;
-      const outputs = [...document.querySelectorAll(".output.html")];
-      const place = outputs.find((output) => output.contains(problem.element)) ?? outputs.at(-1);
+      const place = problem.element?.closest(".output.html");
       if (place && !place.querySelector(":scope > .note")) place.append(note);
     }
   }, 500));

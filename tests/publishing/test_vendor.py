@@ -47,7 +47,7 @@ def test_bundle_draws_exactly_the_traces_that_the_table_says(
         *shell.MATH_SCRIPTS,
         *shell.MATH_STYLES,
         charts.FIGURE_SCRIPT,
-        f"{plotly_figures.GEO_MAPS}world_110m.json",
+        f"/static/vendor/plotly-geo-{plotly_figures.VERSION}/world_110m.json",
     ],
 )
 def test_address_of_a_library_leads_to_a_file(address: str) -> None:
