@@ -192,7 +192,7 @@ def index_of_pip() -> str:
 
 
 def explain(output: str) -> str:
-    """The cause in one sentence; the whole of what was said goes to a file."""
+    """The cause in one sentence; the last lines as they were, where it is none that we know."""
     for pattern, meaning in CAUSES.items():
         if re.search(pattern, output):
             return meaning
