@@ -28,8 +28,8 @@ zone.addEventListener("dragleave", () => zone.classList.remove("over"));
 zone.addEventListener("drop", async (event) => {
   event.preventDefault();
   zone.classList.remove("over");
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  add((await Promise.all(entries.map(filesOf))).flat());
+  const dropped = [...event.dataTransfer.items].filter((item) => item.kind === "file").map(filesOfItem);
+  add((await Promise.all(dropped)).flat());
 });
 
 form.addEventListener("submit", (event) => {
@@ -39,6 +39,12 @@ form.addEventListener("submit", (event) => {
   if (size > limit) return refuse(`At most ${sizeWords(limit)} at once; these are ${sizeWords(size)}.`);
   send();
 });
+
+function filesOfItem(item) {
+  const entry = item.webkitGetAsEntry(); // nothing for a file that comes from another page
+  const file = item.getAsFile();
+  return entry ? filesOf(entry) : [{ file, path: file.name }];
+}
 
 async function filesOf(entry) {
   if (entry.isFile) {
