@@ -120,7 +120,7 @@ def test_child_has_no_network():
 def test_grandchildren_end_with_the_child(tmp_path):
     pid_file = tmp_path / "pid"
 
-    refusal_of("leave_a_grandchild", pid_file=str(pid_file), wall_seconds=2)
+    refusal_of("leave_a_grandchild", pid_file=str(pid_file), wall_seconds=5)
 
     assert wait_until_gone(int(pid_file.read_text()))
 
