@@ -2,7 +2,6 @@
 
 import getpass
 import os
-from argparse import SUPPRESS
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from portal.publishing import actions, links, uploads
 from portal.publishing.formats import Refused
 from portal.publishing.models import Audience, Kind, Version
 
+KINDS = [Kind.REPORT.value, Kind.VISUALIZATION.value]
 SET_ONCE = ("title", "summary", "kind", "audience", "team")
 
 
@@ -48,7 +48,9 @@ class Command(PlainCommand):
         parser.add_argument("-m", "--note", default="", help="what changed, for readers")
         parser.add_argument("--title", default="", help="of a new publication")
         parser.add_argument("--summary", default="", help="of a new publication, one sentence")
-        parser.add_argument("--kind", default="", choices=Kind.values, help=SUPPRESS)
+        parser.add_argument(
+            "--kind", default="", choices=KINDS, help="of a new publication; default: by its format"
+        )
         parser.add_argument("--audience", default="", choices=Audience.values)
         parser.add_argument("--team", default="", help="slug of the team that owns it")
         parser.add_argument(
