@@ -8,6 +8,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Q, QuerySet
 
 from portal.publishing.models import Edition, Publication, PublishEvent, Variant, Version
+from portal.publishing.sparks import Spark, spark
 
 EDITIONS_A_PAGE = 50
 MOVES = 25
@@ -42,6 +43,7 @@ class ArchivePage:
 
     versions: list[ArchivedVersion]
     metrics: list[str]
+    sparks: list[Spark]
     page: Page[Edition]
 
 
@@ -77,6 +79,7 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
     return ArchivePage(
         versions=[ArchivedVersion(version, by_version.get(version.pk, [])) for version in versions],
         metrics=metrics,
+        sparks=_sparks(shown, metrics),
         page=page,
     )
 
@@ -109,6 +112,13 @@ def _roll_backs(editions: list[Edition]) -> dict[int | None, list[PublishEvent]]
     for event in events.order_by("-at"):
         found[event.previous_id].append(event)
     return found
+
+
+def _sparks(editions: list[Edition], metrics: list[str]) -> list[Spark]:
+    """One for each metric that two editions of the default variant report; oldest first."""
+    reported = [edition.metrics for edition in reversed(editions) if edition.variant.is_default]
+    series = {name: [row[name] for row in reported if name in row] for name in metrics}
+    return [spark(name, values) for name, values in series.items() if len(values) > 1]
 
 
 def _metric_names(editions: list[Edition]) -> list[str]:

@@ -142,7 +142,7 @@ def test_frame_ignores_odd_heights_and_caps_great_ones(
 
     reader.goto(site.portal + "/reports/liar/")
 
-    expect(reader.locator("iframe[data-fits]")).to_have_css("height", "30000px")
+    expect(reader.locator("iframe[data-fits]")).to_have_css("height", "20000px")
 
 
 def test_share_dialog_opens_copies_and_closes_by_keyboard(

@@ -196,6 +196,18 @@ def test_history_lists_versions_editions_and_moves(
     assert "Roll back" not in page
 
 
+def test_history_draws_how_metrics_went(alice: User, reading: Reading) -> None:
+    publication = factories.publication(by=alice)
+    for week, revenue in enumerate((10.0, 30.0, 20.0), start=1):
+        at = MONDAY + week * WEEK
+        factories.refresh(publication, f"week {week}", at=at, metrics={"Revenue": revenue})
+
+    page = reading(alice).get("/reports/weekly-sales/history/").content.decode()
+
+    assert 'points="3.0,31.0 90.0,3.0 177.0,17.0"' in page
+    assert "+10 over 3\u00a0editions" in page
+
+
 def test_history_leads_to_the_day_that_was_asked_for(
     sales: Publication, charlie: User, reading: Reading
 ) -> None:
