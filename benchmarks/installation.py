@@ -116,10 +116,12 @@ class Installation:
                 start()
 
     def stop(self) -> None:
-        """End everything that we started."""
-        for process in [*self.tickers, *self.workers]:
+        """End everything that we started, what stands still too."""
+        ours = [*self.tickers, *self.workers]
+        self.tickers, self.workers = [], []
+        for process in ours:
             process.terminate()
-        for process in [*self.tickers, *self.workers]:
+        for process in ours:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=15)
             kill_group(process.pid)
@@ -128,7 +130,9 @@ class Installation:
             self.redis.terminate()
             self.redis.wait()
 
-    def _start(self, name: str, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":
+    def _start(
+        self, name: str, command: list[str], **environment: str
+    ) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 command,
@@ -163,4 +167,3 @@ def wait_until(true: Callable[[], object], *, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("waited in vain")
         time.sleep(0.05)
-

@@ -91,6 +91,7 @@ class Shelf:
             "doubled": doubled,
             "half": half,
             "editions": Edition.objects.count(),
+            "moves_of_links": PublishEvent.objects.count(),
             "runs": dict(states),
             "run_again": Run.objects.filter(attempts__gt=1).count(),
         }
@@ -113,7 +114,8 @@ class Shelf:
             rendered=None,
         )
         wish = Wish(slug=slug, create=True)
-        version = publish_bundle(bundle, wish, by=self.author, at=timezone.now())
+        yesterday = timezone.now() - timedelta(days=1)  # before every slot
+        version = publish_bundle(bundle, wish, by=self.author, at=yesterday)
         return version.publication.variants.get()
 
     def _stop_the_clock(self, slots: int) -> None:
@@ -130,7 +132,9 @@ class Shelf:
             expected = set(_due_before(schedule, schedule.next_due_at))
             made = set(schedule.slots.values_list("due_at", flat=True))
             if expected != made:
-                verdict.problems.append(f"schedule {schedule.pk}: {len(expected ^ made)} slots differ")
+                verdict.problems.append(
+                    f"schedule {schedule.pk}: {len(expected ^ made)} slots differ"
+                )
                 lost += len(expected ^ made)
         good = [Run.State.SUCCEEDED, Run.State.UNCHANGED]
         for slot in Slot.objects.exclude(run__state__in=good).select_related("run"):
@@ -161,9 +165,13 @@ class Shelf:
                 half += 1
         for variant in Variant.objects.all():
             if not _leads_to(variant):
-                verdict.problems.append(f"variant {variant.pk}: its history does not lead to its edition")
+                verdict.problems.append(
+                    f"variant {variant.pk}: its history does not lead to its edition"
+                )
                 half += 1
-        half += Run.objects.filter(edition__isnull=False).exclude(edition__variant=F("variant")).count()
+        half += (
+            Run.objects.filter(edition__isnull=False).exclude(edition__variant=F("variant")).count()
+        )
         return half
 
 
@@ -185,7 +193,9 @@ def _is_unchanged(tree: Tree) -> bool:
         StoredFile(entry.path, entry.blob_id, entry.blob.size, entry.content_type)
         for entry in tree.entries.select_related("blob")
     ]
-    return tree_digest(files) == tree.digest and all(storage.is_whole(file.digest) for file in files)
+    return tree_digest(files) == tree.digest and all(
+        storage.is_whole(file.digest) for file in files
+    )
 
 
 def _leads_to(variant: Variant) -> bool:

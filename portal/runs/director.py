@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from portal.common import children, storage
@@ -43,6 +44,9 @@ def direct(run_id: int, *, worker: str) -> Run.State | None:
             return Direction(claim, lease).through()
     except Fenced:
         logger.warning("run_fenced run=%s worker=%s", run_id, worker)
+        return None
+    except DatabaseError:
+        logger.exception("run_left run=%s", run_id)  # its lease lapses, and another worker tries
         return None
     except (SystemExit, KeyboardInterrupt):
         claims.hand_back(claim)
@@ -77,7 +81,7 @@ class Direction:
             return self._fail(BundleError(error.message))
         except storage.OutOfSpace as error:
             return self._fail(PlatformError(f"There is no room left on the server ({error})."))
-        except Fenced:
+        except (Fenced, DatabaseError):
             raise
         except Exception as error:  # our own fault: say so now, instead of dying three times of it
             logger.exception("run_broke run=%s", self.run.pk)
@@ -85,7 +89,7 @@ class Direction:
 
     def _steps(self, place: Workplace) -> Run.State:
         with self._step("Fetch bundle"):
-            write_tree(self.run.version.bundle, place.work)
+            self._fetch(place)
         with self._step("Prepare environment"):
             command = programs.command_for(self.run, place)
         with self._step("Execute"):
@@ -102,6 +106,15 @@ class Direction:
         self.lease.check()
         with self.logbook.step(name):
             yield
+
+    def _fetch(self, place: Workplace) -> None:
+        version = self.run.version
+        try:
+            write_tree(version.bundle, place.work)
+        except FileNotFoundError as error:
+            raise PlatformError(
+                f"A file of version {version} is not in the store any more. Upload it again."
+            ) from error
 
     def _execute(self, command: Command) -> None:
         heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)

@@ -54,7 +54,9 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
 
 def runs_for(user: User) -> QuerySet[Run]:
     """The runs that the person may look at: of publications that they may change; `can_edit` says the same of one."""
-    runs = Run.objects.select_related("variant__publication", "version", "edition__publication", "requested_by")
+    runs = Run.objects.select_related(
+        "variant__publication", "version", "edition__publication", "requested_by"
+    )
     if user.is_admin:
         return runs
     if not user.may_publish:

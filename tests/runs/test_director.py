@@ -282,14 +282,14 @@ def test_worker_that_lost_its_token_publishes_nothing(counting: Variant) -> None
     assert list(Edition.objects.all()) == [other.edition]
 
 
-def test_our_own_fault_is_ours_and_says_so(counting: Variant) -> None:
+def test_lost_file_is_our_fault_and_says_so(counting: Variant) -> None:
     for entry in counting.version.bundle.entries.all():
         storage.blobs().delete(storage.blob_name(entry.blob_id))
 
     run = ended(counting)
 
     assert (run.state, run.fault) == ("failed", "platform")
-    assert "Broadsheet itself failed" in run.error
+    assert "version 1.0 is not in the store any more" in run.error
 
 
 def test_log_goes_on_where_a_former_attempt_ended(alice: User) -> None:

@@ -1,0 +1,349 @@
+"""Failures with real processes: `python -m tests.chaos.scenarios NAME FOLDER` prints what came of it as JSON.
+
+A process of its own, because it shares its database with the workers and tickers that it starts.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.installation import Installation, kill_group, pool_of, settle, wait_until
+
+LONG = 90
+QUICK = """
+import os, pathlib
+pathlib.Path(os.environ["BROADSHEET_OUTPUT"], "index.html").write_text(os.environ["BROADSHEET_LOGICAL_TIME"])
+"""
+SLOW = "import time; time.sleep(3)" + QUICK
+POISON = """
+import os, signal
+from pathlib import Path
+def parent(pid): return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+os.kill(parent(os.getppid()), signal.SIGKILL)  # the worker's process that started the warden that started us
+import time; time.sleep(60)
+"""
+
+
+class Stage:
+    """One installation, one author, scripts that are refreshed."""
+
+    def __init__(self, folder: Path, **extra: str) -> None:
+        url = settle(folder, extra=extra)
+        self.all = Installation(folder, url)
+        atexit.register(self.all.stop)
+        from portal.accounts.models import Role, User
+
+        self.author = User.objects.create_user("author", role=Role.AUTHOR)
+
+    def publish(self, source: str, slug: str = "report") -> Any:
+        from django.utils import timezone
+
+        from tests.runs.authors import publish_script
+
+        yesterday = timezone.now() - timedelta(days=1)  # before every slot
+        return publish_script(source, by=self.author, at=yesterday, slug=slug)
+
+    def schedule(self, variant: Any, slots: int) -> Any:
+        """A schedule with so many slots missed, each to be run."""
+        from django.utils import timezone
+
+        from portal.runs import schedules
+
+        now = timezone.now()
+        return schedules.set_schedule(
+            variant,
+            every_minutes=10,
+            misfire="all",
+            starts_at=now - timedelta(minutes=10 * slots, seconds=1),
+            by=self.author,
+            at=now,
+        )
+
+    def run(self) -> Any:
+        from portal.runs.models import Run
+
+        return Run.objects.order_by("-pk")[0]
+
+    def wait_for(self, *states: str, seconds: float = LONG) -> None:
+        wait_until(lambda: self.run().state in states, seconds=seconds)
+
+    def wait_for_all(self, seconds: float = LONG) -> None:
+        from portal.runs.models import ACTIVE, Run
+
+        wait_until(lambda: not Run.objects.filter(state__in=ACTIVE).exists(), seconds=seconds)
+
+    def outcome(self, **more: object) -> dict[str, object]:
+        from django.db.models import Count
+
+        from portal.publishing.models import Edition, PublishEvent
+        from portal.runs.models import Run, Slot
+
+        return {
+            "slots": Slot.objects.count(),
+            "slots_taken": Slot.objects.filter(state="taken").count(),
+            "runs": dict(Run.objects.values_list("state").annotate(Count("pk"))),
+            "attempts": max(Run.objects.values_list("attempts", flat=True), default=0),
+            "editions": Edition.objects.count(),
+            "moves": PublishEvent.objects.count(),
+            **more,
+        }
+
+
+def two_tickers(folder: Path) -> dict[str, object]:
+    """Three tickers start at once on twenty missed slots each of three schedules."""
+    stage = Stage(folder)
+    variants = [stage.publish(QUICK, slug) for slug in ("alpha-report", "beta-chart", "gamma-list")]
+    for variant in variants:
+        stage.schedule(variant, 20)
+    for _ in range(3):
+        stage.all.start_ticker()
+    from portal.runs.models import Slot
+
+    wait_until(lambda: Slot.objects.count() >= 60, seconds=LONG)
+    time.sleep(3)
+    stage.all.stop()
+    return stage.outcome()
+
+
+def claims_race(folder: Path) -> dict[str, object]:
+    """Four processes claim the same twenty runs."""
+    stage = Stage(folder)
+    for number in range(20):
+        stage.publish(QUICK, f"{chr(97 + number) * 9}-thing")
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.scenarios", "_claim_all", str(folder)],
+            stdout=subprocess.PIPE,
+            env=os.environ,
+        )
+        for _ in range(4)
+    ]
+    won = [json.loads(racer.communicate()[0].splitlines()[-1])["won"] for racer in racers]
+    return stage.outcome(won=sum(won))
+
+
+def _claim_all(folder: Path) -> dict[str, object]:
+    import django
+
+    django.setup()
+    from django.utils import timezone
+
+    from portal.runs import claims
+    from portal.runs.models import Run
+
+    pks = list(Run.objects.order_by("pk").values_list("pk", flat=True))
+    won = [claims.claim(pk, worker=str(os.getpid()), at=timezone.now()) for pk in pks]
+    return {"won": sum(claim is not None for claim in won)}
+
+
+def worker_killed(folder: Path) -> dict[str, object]:
+    """kill -9 of the whole worker while it executes."""
+    stage = Stage(folder)
+    stage.all.start_redis()
+    stage.publish(SLOW)
+    worker = stage.all.start_worker()
+    stage.all.start_ticker()
+    stage.wait_for("running")
+    kill_group(worker.pid)
+    worker.wait()
+    stage.all.replace_dead()
+    stage.wait_for_all()
+    stage.all.stop()
+    return stage.outcome()
+
+
+def broker_lost(folder: Path) -> dict[str, object]:
+    """Redis is emptied, then killed and started again, while slots are worked off."""
+    stage = Stage(folder)
+    stage.all.start_redis()
+    stage.schedule(stage.publish(QUICK), 12)
+    stage.all.start_worker()
+    stage.all.start_ticker()
+    from portal.publishing.models import Edition
+
+    wait_until(lambda: Edition.objects.count() >= 2, seconds=LONG)
+    stage.all.flush_redis()
+    wait_until(lambda: Edition.objects.count() >= 6, seconds=LONG)
+    stage.all.kill_redis()
+    time.sleep(1)
+    stage.all.start_redis()
+    stage.wait_for_all()
+    stage.all.stop()
+    return stage.outcome()
+
+
+def paused_worker(folder: Path) -> dict[str, object]:
+    """A worker stands still past its lease, another one takes over, then the first one goes on."""
+    stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="2")
+    stage.all.start_redis()
+    stage.publish(SLOW)
+    first = stage.all.start_worker()
+    stage.all.start_ticker()
+    wait_until(lambda: len(stage.run().steps) >= 3, seconds=LONG)  # it executes
+    frozen = [first.pid, *pool_of(first.pid)]
+    _freeze(frozen, folder / "var" / "db.sqlite3")
+    stage.all.start_worker()
+    stage.wait_for_all()
+    for pid in frozen:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(5)
+    stage.all.stop()
+    return stage.outcome()
+
+
+def poison(folder: Path) -> dict[str, object]:
+    """Code that kills its worker every time, beside code that is well."""
+    stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="2")
+    stage.all.start_redis()
+    poisonous = stage.publish(POISON, "poisonous")
+    stage.schedule(stage.publish(QUICK, "well-behaved"), 10)
+    stage.all.start_worker()
+    stage.all.start_worker()
+    stage.all.start_ticker()
+    stage.wait_for_all()
+    stage.all.stop()
+    run = poisonous.runs.get()
+    return stage.outcome(poison=run.state, error=run.error)
+
+
+def broker_down(folder: Path) -> dict[str, object]:
+    """No broker at all: publish, ask for a run, open pages; then it comes."""
+    stage = Stage(folder)
+    started = time.monotonic()
+    variant = stage.publish(QUICK)
+    seconds = time.monotonic() - started
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client(headers={"host": settings.PORTAL_ORIGIN.partition("//")[2]})
+    client.force_login(stage.author)
+    answers = [
+        client.post("/reports/report/run/").status_code,
+        client.get("/reports/report/").status_code,
+        client.get("/health/live").status_code,
+    ]
+    ready = client.get("/health/ready")
+    stage.all.start_redis()
+    stage.all.start_worker()
+    stage.all.start_ticker()
+    stage.wait_for_all()
+    stage.all.stop()
+    return stage.outcome(
+        answers=answers,
+        ready=ready.json()["status"],
+        ready_code=ready.status_code,
+        seconds=seconds,
+        slug=str(variant),
+    )
+
+
+def graceful_stop(folder: Path) -> dict[str, object]:
+    """SIGTERM to the worker again and again while slots are worked off."""
+    stage = Stage(folder)
+    stage.all.start_redis()
+    stage.schedule(stage.publish(QUICK), 15)
+    stage.all.start_ticker()
+    stops = 0
+    from portal.runs.models import ACTIVE, Run
+
+    while Run.objects.filter(state__in=ACTIVE).exists() or not stops:
+        worker = stage.all.start_worker()
+        time.sleep(3)
+        worker.terminate()
+        worker.wait(timeout=LONG)
+        stage.all.workers.remove(worker)
+        stops += 1
+    stage.all.stop()
+    return stage.outcome(stops=stops, died=_again())
+
+
+def handed_back(folder: Path) -> dict[str, object]:
+    """A worker that has to stop at once gives back what it executes, and no attempt is lost."""
+    stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="600")
+    stage.all.start_redis()
+    stage.publish("import time; time.sleep(20)" + QUICK)
+    worker = stage.all.start_worker()
+    stage.wait_for("running")
+    os.kill(pool_of(worker.pid)[0], signal.SIGTERM)
+    stage.wait_for("queued", seconds=15)
+    run = stage.run()
+    left = len(list((folder / "var/tmp").glob("run-*")))
+    stage.all.stop()
+    return stage.outcome(state=run.state, left=left)
+
+
+def tasks_twice(folder: Path) -> dict[str, object]:
+    """Every task is rung five times for everything, at once, on two workers."""
+    stage = Stage(folder)
+    stage.all.start_redis()
+    for name in ("alpha-report", "beta-chart", "gamma-list"):
+        stage.publish(QUICK, name)
+    from portal.celery import app
+    from portal.common.tasks import send
+    from portal.runs.models import Run
+
+    app.loader.import_default_modules()
+    names = sorted(name for name in app.tasks if name.startswith("portal."))
+    for _ in range(5):
+        for name in names:
+            for run in Run.objects.all():
+                send(name, **({"run_id": run.pk} if name.endswith("execute_run") else {}))
+    stage.all.start_worker()
+    stage.all.start_worker()
+    stage.wait_for_all()
+    time.sleep(2)
+    stage.all.stop()
+    return stage.outcome(tasks=names)
+
+
+def _freeze(pids: list[int], database: Path) -> None:
+    """Stop the processes at a moment when they hold no lock of SQLite, which would stop everybody."""
+    while True:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(database, timeout=1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
+                time.sleep(0.1)
+            else:
+                return
+
+
+def _again() -> int:
+    from portal.runs.models import Run
+
+    return Run.objects.filter(attempts__gt=1).count()
+
+
+SCENARIOS: dict[str, Callable[[Path], dict[str, object]]] = {
+    scenario.__name__: scenario
+    for scenario in (
+        two_tickers,
+        claims_race,
+        _claim_all,
+        worker_killed,
+        broker_lost,
+        paused_worker,
+        poison,
+        broker_down,
+        graceful_stop,
+        handed_back,
+        tasks_twice,
+    )
+}
+
+if __name__ == "__main__":
+    print(json.dumps(SCENARIOS[sys.argv[1]](Path(sys.argv[2]))))
