@@ -205,6 +205,7 @@ if S3_BUCKET:
             "default_acl": None,
             "file_overwrite": True,  # the name is the digest: the same name has the same bytes
             "querystring_auth": False,
+            "max_memory_size": 8_000_000,  # larger files are read through the disk
         },
     }
 STORAGES: dict[str, Any] = {
@@ -222,10 +223,10 @@ STORAGES: dict[str, Any] = {
     },
 }
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
-WHITENOISE_AUTOREFRESH = False
+WHITENOISE_AUTOREFRESH = DEBUG
 SCRATCH_DIR = DATA_DIR / "tmp"
 try:
     SCRATCH_DIR.mkdir(parents=True, exist_ok=True)  # Django refuses to start without it

@@ -7,7 +7,6 @@ from portal.accounts.urls import urlpatterns as accounts
 from portal.notifications.urls import urlpatterns as notifications
 from portal.publishing.urls import urlpatterns as publishing
 from portal.runs.urls import urlpatterns as runs
-from portal.runs.urls import urlpatterns as runs
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),

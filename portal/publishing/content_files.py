@@ -1,6 +1,5 @@
 """One stored file as an HTTP answer: types, names, tags, parts. Who may have it was settled before."""
 
-import re
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -13,11 +12,6 @@ from portal.publishing.content_types import is_shown
 from portal.publishing.models import TreeEntry
 
 BLOCK = 1 << 16
-# How far browsers look for an encoding (WHATWG HTML, "prescan a byte stream to determine its encoding").
-PRESCAN_BYTES = 1024
-_DECLARES_CHARSET = re.compile(
-    rb"<meta[^>]+charset|^\xef\xbb\xbf|^\xfe\xff|^\xff\xfe", re.IGNORECASE
-)
 
 
 class StreamedFile(FileResponse):
@@ -79,7 +73,7 @@ def _headers(entry: TreeEntry, part: range | None) -> dict[str, str]:
     size = entry.blob.size
     name = PurePosixPath(entry.path).name
     headers = {
-        "Content-Type": _with_charset(entry),
+        "Content-Type": entry.content_type,
         "Content-Length": str(size if part is None else len(part)),
         "Content-Disposition": content_disposition_header(not is_shown(entry.content_type), name)
         or "",
@@ -88,16 +82,3 @@ def _headers(entry: TreeEntry, part: range | None) -> dict[str, str]:
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     return headers
-
-
-def _with_charset(entry: TreeEntry) -> str:
-    """HTML that says nothing of its encoding is UTF-8; what it says itself is not overruled.
-
-    Read by a stream of its own: web servers send a file from where its descriptor stands, and a
-    buffered read of 1 kB moves that by 8 kB, which seeking back within the buffer does not undo.
-    """
-    if entry.content_type != "text/html":
-        return entry.content_type
-    with storage.open_blob(entry.blob_id) as stream:
-        head = stream.read(PRESCAN_BYTES)
-    return entry.content_type if _DECLARES_CHARSET.search(head) else "text/html; charset=utf-8"

@@ -1,16 +1,19 @@
 """Content types come from this list, never from whoever uploaded; what is not in it downloads."""
 
+import re
 from pathlib import PurePosixPath
 
 UNKNOWN = "application/octet-stream"
+HTML = "text/html"
+HTML_UTF_8 = "text/html; charset=utf-8"
 
 # Shown by the browser, inside the sandbox.
 INLINE = {
     ".css": "text/css; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
     ".gif": "image/gif",
-    ".htm": "text/html",
-    ".html": "text/html",
+    ".htm": HTML,
+    ".html": HTML,
     ".ico": "image/x-icon",
     ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
@@ -50,10 +53,23 @@ DOWNLOAD = {
 }
 
 
-def content_type_of(path: str) -> str:
-    """The type that we send for a file of this name."""
+# How far browsers look for an encoding (WHATWG HTML, "prescan a byte stream to determine its encoding").
+PRESCAN_BYTES = 1024
+_DECLARES_CHARSET = re.compile(
+    rb"<meta[^>]+charset|^\xef\xbb\xbf|^\xfe\xff|^\xff\xfe", re.IGNORECASE
+)
+
+
+def content_type_of(path: str, head: bytes = b"") -> str:
+    """The type that we send for a file of this name that begins with `head`.
+
+    HTML that says nothing of its encoding in its first 1,024 bytes is UTF-8; what it says is not overruled.
+    """
     suffix = PurePosixPath(path).suffix.lower()
-    return INLINE.get(suffix) or DOWNLOAD.get(suffix) or UNKNOWN
+    content_type = INLINE.get(suffix) or DOWNLOAD.get(suffix) or UNKNOWN
+    if content_type == HTML and not _DECLARES_CHARSET.search(head[:PRESCAN_BYTES]):
+        return HTML_UTF_8
+    return content_type
 
 
 def is_shown(content_type: str) -> bool:
@@ -61,4 +77,4 @@ def is_shown(content_type: str) -> bool:
     return content_type in _SHOWN
 
 
-_SHOWN = frozenset(INLINE.values())
+_SHOWN = frozenset(INLINE.values()) | {HTML_UTF_8}

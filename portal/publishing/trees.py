@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from portal.common import storage
-from portal.publishing.content_types import content_type_of
+from portal.publishing.content_types import PRESCAN_BYTES, content_type_of
 from portal.publishing.models import Blob, Tree, TreeEntry
 
 
@@ -78,4 +78,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _store(folder: Path, path: Path) -> StoredFile:
     name = path.relative_to(folder).as_posix()
     digest, size = storage.put(path)
-    return StoredFile(path=name, digest=digest, size=size, content_type=content_type_of(name))
+    with path.open("rb") as stream:
+        head = stream.read(PRESCAN_BYTES)
+    return StoredFile(path=name, digest=digest, size=size, content_type=content_type_of(name, head))

@@ -13,7 +13,7 @@
     ink: "#efece4", ink2: "#c2bdb1", rule: "#37342e", rule2: "#7a7468", paper: "#161513", sunken: "#100f0d",
     wash: "#20263d", accent: "#a3b8ff", other: "#dd9c87",
   };
-  const FONT = "Source Sans 3, Segoe UI, sans-serif";
+  const FONT = '"Source Sans 3", "Segoe UI", sans-serif'; // quoted: a name may not begin a word with a digit
   const CLEAR = "rgba(0,0,0,0)";
 
   // An opaque origin starts no module workers from blobs, which maps need. A classic worker imports the
