@@ -115,8 +115,8 @@ def _upgraded(content: JSON) -> dict[str, JSON]:
         _check_count(sheet["cells"])
     content.setdefault("metadata", {})  # some writers of format 3 left it out
     try:
-        old = nbformat.reader.reads(json.dumps(content))  # type: ignore[no-untyped-call]
-        new: dict[str, JSON] = nbformat.convert(old, 4)  # type: ignore[no-untyped-call]
+        old = nbformat.reader.reads(json.dumps(content))
+        new: dict[str, JSON] = nbformat.convert(old, 4)
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError):
         raise _invalid(
             "This old notebook cannot be converted. Open and save it in Jupyter."
