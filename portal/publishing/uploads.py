@@ -53,6 +53,10 @@ def receive(uploads: Sequence[UploadedFile], *, kind: str = "") -> Bundle:
             destination=str(folder),
             formats=formats_by_extension(),
             kind=kind,
+            limits={
+                "total_bytes": settings.UPLOAD_MAX_BYTES,
+                "file_bytes": settings.UPLOAD_MAX_BYTES,
+            },
         )
         return _bundle(prepared, folder)
 
