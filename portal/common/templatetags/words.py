@@ -97,9 +97,9 @@ def counted(count: int, noun: str) -> str:
 
 
 @register.filter
-def duration(value: timedelta | float | None) -> str:
-    """How long something took, a time span or seconds: `3 min 14 s`."""
-    if value is None:
+def duration(value: timedelta | float | str | None) -> str:
+    """How long something took, a time span or seconds: `3 min 14 s`; empty when nobody knows."""
+    if value is None or isinstance(value, str):
         return ""
     span = value if isinstance(value, timedelta) else timedelta(seconds=value)
     if span < timedelta(seconds=10):
