@@ -86,6 +86,19 @@ def test_page_fits_a_small_phone_and_breaks_no_policy(reader: Page, site: Site, 
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("path", ["/", "/reports/", "/reports/weekly-sales/", "/?q=a"])
+def test_page_fits_whatever_the_title_is(
+    reader: Page, site: Site, sales: Publication, path: str, width: int
+) -> None:
+    Publication.objects.filter(pk=sales.pk).update(title="a" * 200, summary="b" * 500)
+    reader.set_viewport_size({"width": width, "height": 740})
+
+    reader.goto(site.portal + path)
+
+    assert reader.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_page_has_its_landmarks_and_every_field_its_label(
     reader: Page, site: Site, path: str
