@@ -153,6 +153,7 @@ DISPLAY_TIME_ZONE = _text("BROADSHEET_TIME_ZONE", "Europe/Berlin")
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+MESSAGE_TAGS = {25: "ok", 30: "warn", 40: "fail"}  # as the strips of the visual language are called
 
 # Cookies and transport -------------------------------------------------------------------------------
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "broadsheet_session"

@@ -66,6 +66,7 @@ def test_upload_becomes_a_publication_and_leads_there(alice: User, reading: Read
 
     assert (response.status_code, response["Location"]) == (303, "/reports/weekly-sales/")
     page = client.get(response["Location"]).content.decode()
+    assert '<p class="strip ok" role="status">' in page
     assert "Version 1.0 is in. Edition #1 is current." in page
 
 
