@@ -50,7 +50,7 @@ class Listener:
         self.logbook.say(line)
 
     def _hear_record(self, record: dict[str, Any]) -> None:
-        cell, of = int(record.get("cell") or 0), int(record.get("of") or 0)
+        cell, of = _count(record.get("cell")), _count(record.get("of"))
         self.where = f"cell {cell} of {of}"
         match record.get("event"):
             case "cell":
@@ -101,8 +101,8 @@ def _slow_sentence(entry: str, limits: Limits, heard: Listener) -> str:
 def _exit_sentence(entry: str, outcome: Outcome, heard: Listener) -> str:
     if heard.error is not None:
         return _cell_sentence(entry, heard.error)
-    if outcome.exit_code > 128:
-        name = signal.Signals(outcome.exit_code - 128).name
+    if outcome.exit_code - 128 in signal.valid_signals():
+        name = _signal_name(outcome.exit_code - 128)
         return f"{entry} was ended by the signal {name}. Look for what ends the whole process."
     frames = [match for line in heard.last if (match := _FRAME.match(line))]
     ours = [frame["line"] for frame in frames if frame["file"].endswith(entry)]
@@ -118,6 +118,15 @@ def _cell_sentence(entry: str, error: dict[str, Any]) -> str:
     if error.get("line"):
         where += f", line {error['line']}"
     return f"{where}: {error.get('name')}: {one_line(str(error.get('message') or ''))}"
+
+
+def _signal_name(number: int) -> str:
+    known = {one.value: one.name for one in signal.Signals}
+    return known.get(number, str(number))  # real-time signals have no name
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _record(line: str) -> dict[str, Any] | None:
