@@ -45,7 +45,8 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
     facts = inspect(bundle, entry)
     rendered = markup.render(_text(bundle / entry), resolve=Companions(bundle, entry, output))
     title = facts["title"] or rendered.title or Path(entry).stem
-    body = f'<article class="prose">{_facts(facts["card"])}{rendered.html}</article>'
+    heading = f"<h1>{escape(title)}</h1>" if title != rendered.title else ""
+    body = f'<article class="prose">{heading}{_facts(facts["card"])}{rendered.html}</article>'
     page = shell.page(
         title,
         body,
@@ -110,10 +111,10 @@ def _plain(value: object) -> JSON:
 
 def _facts(card: dict[str, JSON]) -> str:
     rows = [
-        f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>"
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(words)}</td></tr>'
         for name, words in list(_flat(card))[:FACTS_SHOWN]
     ]
-    return f"<dl>{''.join(rows)}</dl>" if rows else ""
+    return f'<div class="scroll"><table>{"".join(rows)}</table></div>' if rows else ""
 
 
 def _flat(card: dict[str, JSON], above: str = "") -> Iterator[tuple[str, str]]:

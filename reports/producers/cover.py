@@ -24,14 +24,18 @@ def write(
 ) -> Produced:
     """Write the page and the file. `facts` are names and values, empty values are left out; `preview`
     is markup that is safe to show."""
-    name = copy_original(bundle, entry, output)
-    rows = [f"<dt>{escape(term)}</dt><dd>{escape(value)}</dd>" for term, value in facts if value]
+    file = copy_original(bundle, entry, output)
+    rows = [
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in facts
+        if value
+    ]
     body = [
         '<article class="prose">',
         f"<h1>{escape(title)}</h1>",
-        *(["<dl>", *rows, "</dl>"] if rows else []),
-        f'<p><a href="{link(name)}" download>Download {escape(name)}</a> '
-        f"({size((output / name).stat().st_size)})</p>",
+        *(["<table>", *rows, "</table>"] if rows else []),
+        f'<p><a href="{link(file)}" download>Download {escape(file)}</a> '
+        f"({size((output / file).stat().st_size)})</p>",
         preview,
         "</article>",
     ]

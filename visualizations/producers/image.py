@@ -71,7 +71,7 @@ def render(bundle: Path, entry: str, output: Path) -> Produced:
         shutil.copyfile(bundle / entry, output / name)
     size = f' width="{facts["width"]}" height="{facts["height"]}"' if facts else ""
     image = f'<img src="{escape(quote(f"./{name}"))}" alt="{escape(title)}"{size}>'
-    page = shell.page(title, f'<figure class="image">{image}</figure>')
+    page = shell.page(title, image)
     (output / PAGE).write_text(page, "utf-8")
     summary = f"{facts['width']:,} × {facts['height']:,} pixels" if facts else ""
     return Produced(PAGE, summary=summary)

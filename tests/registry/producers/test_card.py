@@ -60,9 +60,10 @@ def test_card_is_shown_with_its_facts_and_without_its_scripts(tmp_path):
 
     page = (tmp_path / "out" / produced.entry).read_text()
     assert produced.title == "Churn <b>"
-    assert "<dt>metrics by north</dt><dd>1</dd>" in page
-    assert "<dt>metrics auc</dt><dd>not known</dd>" in page
-    assert "<dt>tags</dt><dd>a, b</dd>" in page
+    assert '<th scope="row">metrics by north</th><td>1</td>' in page
+    assert '<th scope="row">metrics auc</th><td>not known</td>' in page
+    assert '<th scope="row">tags</th><td>a, b</td>' in page
+    assert "<h1>Churn &lt;b&gt;</h1>" in page
     assert "Uses</h1>" in page
     assert "alert(1)" not in page
     assert "elsewhere" not in page
