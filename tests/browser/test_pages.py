@@ -197,7 +197,7 @@ def test_upload_sends_dropped_files_and_leads_to_the_page(reader: Page, site: Si
     page = "<!doctype html><title>North</title><h1>North</h1>"
     reader.evaluate(DROP, [zone, [["index.html", page], ["north.csv", "a,b\n1,2\n"]]])
     expect(reader.locator("#chosen tbody tr")).to_have_count(2)
-    reader.get_by_label("Title").fill("Sales in the north")
+    reader.get_by_label("Title", exact=True).fill("Sales in the north")
     reader.get_by_role("button", name="Upload and publish").click()
 
     reader.wait_for_url(re.compile("/reports/sales-in-the-north/"), timeout=60_000)
