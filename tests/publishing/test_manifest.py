@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.common.refusals import Refused
@@ -138,6 +138,7 @@ LINES = st.one_of(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -3,7 +3,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.publishing.names import (
@@ -58,6 +58,7 @@ def test_safe_path_refuses_what_others_may_take_for_another_place(name):
         safe_path(name)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(NAMES)
 @example("%2e%2e%2f%2e%2e%2fx.csv")
 def test_safe_path_never_escapes(name):
@@ -72,6 +73,7 @@ def test_safe_path_never_escapes(name):
     assert safe_path(path) == path
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(NAMES)
 @example("../../../../tmp/x.csv")
 @example("．．／x.csv")
@@ -84,6 +86,7 @@ def test_stored_name_never_escapes(name):
     assert safe_path(stored) == stored
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(NAMES)
 def test_display_name_is_one_clean_line(name):
     shown = display_name(name)
