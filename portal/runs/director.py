@@ -118,9 +118,7 @@ class Direction:
 
     def _execute(self, command: Command) -> None:
         heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)
-        self.outcome = sandbox.run(
-            command, limits, heard.hear, must_stop=lambda: self.lease.must_stop
-        )
+        self.outcome = sandbox.run(command, limits, heard.hear, must_stop=self._must_stop)
         heard.end()
         if self.outcome.output_cut:
             self.logbook.say("… the log is full; what came after is left out")
@@ -128,6 +126,10 @@ class Direction:
         error = error_of(self.run.version.entry, self.outcome, limits, heard)
         if error is not None:
             raise error
+
+    def _must_stop(self) -> bool:
+        self.logbook.write_sometimes()
+        return self.lease.must_stop
 
     def _collect(self, place: Workplace) -> Rendered:
         entry = programs.shown_file(self.run.version, place.output)

@@ -66,14 +66,14 @@ class Logbook:
     def say(self, line: str) -> None:
         """Add a line to the log."""
         self._lines.append(f"{timezone.now():%H:%M:%S} {line}".rstrip())
-        self._write_sometimes()
+        self.write_sometimes()
 
     def note(self, **fields: Any) -> None:
         """Set fields of the run, such as `progress` (per cent) and `doing`."""
         if "doing" in fields:
             fields["doing"] = one_line(fields["doing"], length=200)
         self._fields |= fields
-        self._write_sometimes()
+        self.write_sometimes()
 
     @transaction.atomic
     def write(self) -> None:
@@ -99,6 +99,7 @@ class Logbook:
         """How long this attempt has been going."""
         return time.monotonic() - self._started
 
-    def _write_sometimes(self) -> None:
+    def write_sometimes(self) -> None:
+        """Write what has gathered, unless that was done just now."""
         if time.monotonic() - self._written >= WRITE_SECONDS:
             self.write()
