@@ -25,6 +25,7 @@ from benchmarks.installation import Installation, settle
 PUBLICATIONS = 20
 AHEAD = 120  # runs queued at most, so that slots are made during the whole soak
 HURT_SECONDS = (1.0, 4.0)
+WEIGHTS = {"worker": 10, "ticker": 3, "redis": 1, "flush": 1}
 SCRIPT = """
 import os, pathlib, time, zlib
 when = os.environ["BROADSHEET_LOGICAL_TIME"]
@@ -43,6 +44,11 @@ def main() -> None:
     parser.add_argument("--tickers", type=int, default=2)
     parser.add_argument("--database", default="", help="postgres://...; SQLite unless given")
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument(
+        "--hurt",
+        default="worker,ticker,redis,flush",
+        help="what is killed or emptied at random; for example only flush",
+    )
     parser.add_argument("--calm", action="store_true", help="kill nothing: the control")
     parser.add_argument("--limit-seconds", type=int, default=1800)
     options = parser.parse_args()
@@ -108,7 +114,8 @@ class Soak:
             time.sleep(0.3)
 
     def _hurt(self) -> None:
-        match self.chance.choices(["worker", "ticker", "redis", "flush"], [10, 3, 1, 1])[0]:
+        weights = {kind: WEIGHTS[kind] for kind in self.options.hurt.split(",")}
+        match self.chance.choices(list(weights), list(weights.values()))[0]:
             case "worker":
                 self.installation.kill_a_worker(self.chance)
             case "ticker":

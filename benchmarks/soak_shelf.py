@@ -3,7 +3,7 @@
 import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ class Shelf:
             "editions": Edition.objects.count(),
             "moves_of_links": PublishEvent.objects.count(),
             "runs": dict(states),
+            "longest_silence_s": _longest_silence(),
             "run_again": Run.objects.filter(attempts__gt=1).count(),
         }
         return verdict
@@ -173,6 +174,13 @@ class Shelf:
             Run.objects.filter(edition__isnull=False).exclude(edition__variant=F("variant")).count()
         )
         return half
+
+
+def _longest_silence() -> float:
+    """The longest time in which no run ended: how long it took to recover from the worst blow."""
+    ends = list(Run.objects.order_by("finished_at").values_list("finished_at", flat=True))
+    pairs = pairwise(ends)
+    return round(max(((later - one).total_seconds() for one, later in pairs), default=0.0), 1)
 
 
 def _due_before(schedule: Schedule, end: datetime) -> list[datetime]:

@@ -26,6 +26,7 @@ from portal.runs import actions, queries, schedules
 from portal.runs.forms import ScheduleForm, values_of
 from portal.runs.logbook import STEP_NAMES
 from portal.runs.models import Run, Schedule
+from portal.runs.programs import is_notebook
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
@@ -54,6 +55,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     recent = queries.last_ten(found.variant)
     chunks = list(found.log_chunks.order_by("-sequence")[:SHOWN_CHUNKS])[::-1]
     context = _live_context(found, after=chunks[-1].sequence if chunks else 0) | {
+        "is_notebook": is_notebook(found.version),
         "log": "".join(chunk.text for chunk in chunks),
         "recent": recent,
         "usual_seconds": queries.usual_seconds(recent),

@@ -306,6 +306,48 @@ def tasks_twice(folder: Path) -> dict[str, object]:
     return stage.outcome(tasks=names)
 
 
+def disk_full(folder: Path) -> dict[str, object]:
+    """The store has 5 MB; a refresh wants to keep 8 MB; afterwards a small one works again."""
+    store = folder / "var" / "blobs"
+    store.mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(store)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        return {"skipped": mounted.stderr.decode().strip()}
+    atexit.register(subprocess.run, ["umount", str(store)], check=False)
+    return _fill(Stage(folder), store)
+
+
+def _fill(stage: Stage, store: Path) -> dict[str, object]:
+    from portal.common.storage import is_whole
+    from portal.publishing.models import Blob, Variant
+    from portal.runs import director
+
+    variant = stage.publish(QUICK)
+    director.direct(stage.run().pk, worker="w")
+    shown = Variant.objects.get().current_id
+    big = (
+        QUICK
+        + 'pathlib.Path(os.environ["BROADSHEET_OUTPUT"], "big.txt").write_bytes(os.urandom(8_000_000))'
+    )
+    stage.publish(big)
+    director.direct(stage.run().pk, worker="w")
+    full = stage.run()
+    files = [path for path in store.rglob("*") if path.is_file()]
+    return stage.outcome(
+        state=full.state,
+        fault=full.fault,
+        error=full.error,
+        kept=Variant.objects.get(pk=variant.pk).current_id == shown,
+        whole=all(is_whole(blob.digest) for blob in Blob.objects.all()),
+        strays=[path.name for path in files if path.suffix == ".tmp"],
+        truncated=[path.name for path in files if not is_whole(path.name)],
+    )
+
+
 def _freeze(pids: list[int], database: Path) -> None:
     """Stop the processes at a moment when they hold no lock of SQLite, which would stop everybody."""
     while True:
@@ -342,6 +384,7 @@ SCENARIOS: dict[str, Callable[[Path], dict[str, object]]] = {
         graceful_stop,
         handed_back,
         tasks_twice,
+        disk_full,
     )
 }
 

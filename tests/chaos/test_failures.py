@@ -107,3 +107,15 @@ def test_every_task_may_be_rung_many_times_at_once(tmp_path: Path) -> None:
     assert outcome["runs"] == {"succeeded": 3}
     assert outcome["editions"] == outcome["moves"] == 3
     assert outcome["attempts"] == 1
+
+
+def test_full_disk_is_said_and_readers_keep_what_they_had(tmp_path: Path) -> None:
+    outcome = play("disk_full", tmp_path)
+    if "skipped" in outcome:
+        pytest.skip(f"cannot mount a small disk here: {outcome['skipped']}")
+
+    assert (outcome["state"], outcome["fault"]) == ("failed", "platform")
+    assert "no room left" in outcome["error"]
+    assert outcome["kept"]
+    assert outcome["whole"]
+    assert outcome["strays"] == outcome["truncated"] == []
