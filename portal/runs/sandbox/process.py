@@ -1,4 +1,4 @@
-"""Plain isolation: a session, an environment and limits of its own, under the warden's eyes."""
+"""Running a command under the warden's eyes: what it writes, how long, how much memory and disk."""
 
 import codecs
 import os
@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from portal.common import processes
-from portal.runs.sandbox import Command, Ending, Limits, MustStop, OnOutput, Outcome
+from portal.runs.sandbox import Command, Ending, Level, Limits, MustStop, OnOutput, Outcome
+from portal.runs.sandbox.plans import plan_of
+from portal.runs.sandbox.usage import disk_bytes, usage_of
 
 ROOT = Path(__file__).resolve().parents[3]
 BOOT = (
@@ -19,10 +20,12 @@ BOOT = (
     "from portal.runs.sandbox.warden import main; main()"
 )
 LOOK_SECONDS = 0.1
-WEIGH_SECONDS = 0.5
+WEIGH_SECONDS = 0.25
+MEASURE_SECONDS = 1.0
+MEASURE_SHARE = 20  # looking at the disk takes at most one part in so many
 CHUNK = 1 << 16
 MOST_CHUNKS = 64
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+END_BYTES = 50_000  # of the output: kept from the end when its middle is left out
 
 
 def run(
@@ -31,40 +34,58 @@ def run(
     on_output: OnOutput,
     *,
     must_stop: MustStop = lambda: False,
+    level: Level | None = None,
 ) -> Outcome:
     """Run the command to its end, to a limit, or until `must_stop()`; its tree is gone on return.
 
     `on_output` gets what it writes to standard output and error, as text, in pieces of any size.
+    Without a `level` there are no walls: for tools of ours that run no code of an author.
 
     :raises OSError: when no process can be started.
     """
-    with _started(command) as process:
-        watch = _Watch(process, limits, on_output, must_stop)
+    with _started(command, limits, level) as (process, report):
+        watch = _Watch(process, command, limits, on_output, must_stop)
         ending = watch.until_end()
         code = _close(process)
         watch.read()
-        return watch.outcome(ending, code)
+        watch.read_end()
+        trouble = os.read(report, 1000).decode("utf-8", "replace")
+        return watch.outcome(Ending.NOT_STARTED if trouble else ending, code, trouble)
 
 
 @contextmanager
-def _started(command: Command) -> "Iterator[subprocess.Popen[bytes]]":
-    process = subprocess.Popen(  # noqa: S603  running the author's command is the purpose
-        [sys.executable, "-I", "-S", "-c", BOOT, str(ROOT), *command.arguments],
-        cwd=command.folder,
-        env=dict(command.environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        bufsize=0,
-        start_new_session=True,
-    )
-    assert process.stdout is not None  # PIPE was asked for
+def _started(
+    command: Command, limits: Limits, level: Level | None
+) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
+    report, report_at = os.pipe()
+    plan = plan_of(command, limits, level, report=report_at)
+    try:
+        process = subprocess.Popen(  # noqa: S603  our own warden
+            [sys.executable, "-I", "-S", "-c", BOOT, str(ROOT)],
+            env={},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=[report_at],
+        )
+    except OSError:
+        os.close(report)
+        raise
+    finally:
+        os.close(report_at)
+    assert process.stdin is not None  # PIPE was asked for
+    assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     try:
-        yield process
+        with suppress(BrokenPipeError):  # it has died; its exit code tells
+            process.stdin.write(plan.line())
+        yield process, report
     finally:
         _close(process)
         process.stdout.close()
+        os.close(report)
 
 
 def _close(process: "subprocess.Popen[bytes]") -> int:
@@ -80,19 +101,22 @@ class _Watch:
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
+        command: Command,
         limits: Limits,
         on_output: OnOutput,
         must_stop: MustStop,
     ) -> None:
         self._process = process
+        self._folders = [command.folder, *command.writable]
         self._limits = limits
         self._on_output = on_output
         self._must_stop = must_stop
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._started = time.monotonic()
-        self._weighed = 0.0
+        self._weigh_at = self._measure_at = 0.0
         self._peak_mb = 0
         self._read_bytes = 0
+        self._end = b""
         self._open = True
 
     def until_end(self) -> Ending:
@@ -105,7 +129,7 @@ class _Watch:
         return Ending.EXITED
 
     def read(self) -> None:
-        """Pass on what the command has written since; what is beyond the limit is dropped."""
+        """Pass on what the command has written since; what is beyond the limit waits for the end."""
         assert self._process.stdout is not None  # PIPE was asked for
         for _ in range(MOST_CHUNKS):  # whoever writes without end must not keep us from the limits
             data = self._process.stdout.read(CHUNK) if self._open else None
@@ -114,18 +138,29 @@ class _Watch:
             self._open = data != b""
             room = max(0, self._limits.output_bytes - self._read_bytes)
             self._read_bytes += len(data)
-            text = self._decoder.decode(data[:room], final=not self._open)
-            if text:
-                self._on_output(text)
+            self._end = (self._end + data[room:])[-END_BYTES:]
+            self._say(data[:room])
 
-    def outcome(self, ending: Ending, code: int) -> Outcome:
+    def read_end(self) -> None:
+        """Pass on the end of what was beyond the limit: the last words matter most."""
+        left_out = self._read_bytes - self._limits.output_bytes - len(self._end)
+        if left_out > 0:
+            self._say(f"\n… {left_out:,} bytes are left out here\n".encode())
+        self._say(self._end, final=True)
+
+    def outcome(self, ending: Ending, code: int, trouble: str) -> Outcome:
         return Outcome(
             ending=ending,
             exit_code=code if code >= 0 else 128 - code,
             seconds=self._seconds(),
             peak_mb=self._peak_mb,
-            output_cut=self._read_bytes > self._limits.output_bytes,
+            output_cut=self._read_bytes > self._limits.output_bytes + len(self._end),
+            trouble=trouble,
         )
+
+    def _say(self, data: bytes, *, final: bool = False) -> None:
+        if text := self._decoder.decode(data, final=final):
+            self._on_output(text)
 
     def _wait(self) -> None:
         if self._open:
@@ -142,23 +177,23 @@ class _Watch:
             return Ending.STOPPED
         if self._seconds() > self._limits.wall_seconds:
             return Ending.TOO_SLOW
-        if self._weigh() > self._limits.memory_mb:
+        return self._weigh() or self._measure()
+
+    def _weigh(self) -> Ending | None:
+        if self._seconds() < self._weigh_at:
+            return None
+        self._weigh_at = self._seconds() + WEIGH_SECONDS
+        usage = usage_of(self._process.pid)
+        self._peak_mb = max(self._peak_mb, usage.resident_mb)
+        if usage.resident_mb > self._limits.memory_mb:
             return Ending.TOO_LARGE
-        return None
+        return Ending.TOO_MANY if usage.threads > self._limits.processes else None
 
-    def _weigh(self) -> int:
-        if time.monotonic() - self._weighed < WEIGH_SECONDS:
-            return 0
-        self._weighed = time.monotonic()
-        megabytes = resident_mb(self._process.pid)
-        self._peak_mb = max(self._peak_mb, megabytes)
-        return megabytes
-
-
-def resident_mb(pid: int) -> int:
-    """Resident memory of a process and everything below it, in MB; pages they share count for each."""
-    pages = 0
-    for member in processes.descendants_of([pid]):
-        with suppress(OSError):  # it has ended since
-            pages += int(Path(f"/proc/{member}/statm").read_text().split()[1])
-    return pages * _PAGE // 1_000_000
+    def _measure(self) -> Ending | None:
+        started = self._seconds()
+        if started < self._measure_at:
+            return None
+        written = disk_bytes(self._folders)
+        took = self._seconds() - started
+        self._measure_at = self._seconds() + max(MEASURE_SECONDS, took * MEASURE_SHARE)
+        return Ending.TOO_FULL if written > self._limits.disk_mb * 1_000_000 else None

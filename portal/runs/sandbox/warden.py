@@ -1,10 +1,11 @@
 """The process between a worker and the author's command: it ends the command's whole tree.
 
 It adopts what the command leaves behind, so a program that forks twice or makes a session of its own
-does not get away. Its standard input is a pipe from the worker: when that closes, because the worker
-wants an end or has died, everything is asked to stop (SIGTERM) and then killed.
+does not get away. Its standard input is a pipe from the worker: first a line with the plan; when the
+pipe closes, because the worker wants an end or has died, everything is asked to stop (SIGTERM) and then
+killed.
 
-Run as `python -I -S -c BOOT <root> <command...>`; exits as the command did, 128 + n for signal n.
+Run as `python -I -S -c BOOT <root>`; exits as the command did, 128 + n for signal n.
 """
 
 import os
@@ -13,38 +14,62 @@ import signal
 import subprocess
 import sys
 import time
+from typing import NoReturn
 
 from portal.common import processes
+from portal.runs.sandbox import Level, walls
+from portal.runs.sandbox.plans import Plan, read_plan
 
 GRACE_SECONDS = 3.0
 LOOK_SECONDS = 0.05
+NOT_STARTED = 127  # as shells tell it
 
 
 def main() -> None:
-    """Run the command of our arguments and leave no process of it."""
+    """Run the command of our plan and leave no process of it."""
     processes.adopt_orphans()
-    child = subprocess.Popen(  # noqa: S603  running the author's command is the purpose
-        sys.argv[2:],
-        stdin=subprocess.DEVNULL,
-        preexec_fn=processes.die_with_parent,
-    )
-    code = _watch(child)
+    plan = read_plan(sys.stdin.buffer.readline())
+    try:
+        child, trouble = walls.start(plan)
+    except (OSError, subprocess.SubprocessError) as error:
+        _give_up(plan, f"{error}")
+    code, stopped = _watch(child, plan)
+    if code != 0 and not stopped and (said := trouble()):
+        _report(plan, said)
     processes.kill_descendants()
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _watch(child: "subprocess.Popen[bytes]") -> int:
+def _watch(child: "subprocess.Popen[bytes]", plan: Plan) -> tuple[int, bool]:
+    """The exit code, and whether it was us who ended it."""
     while child.poll() is None:
         if select.select([0], [], [], LOOK_SECONDS)[0]:
-            return _stop(child)
-    return child.returncode
+            return _stop(child, plan), True
+    return child.returncode, False
 
 
-def _stop(child: "subprocess.Popen[bytes]") -> int:
-    for pid in processes.descendants_of(processes.children_of(os.getpid())):
+def _stop(child: "subprocess.Popen[bytes]", plan: Plan) -> int:
+    asked = processes.descendants_of(processes.children_of(os.getpid()))
+    if plan.level == Level.BUBBLEWRAP:
+        asked.discard(
+            child.pid
+        )  # it would end and take its world with it, before that could tidy up
+    for pid in asked:
         processes.send(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
     child.kill()
     return child.wait()
+
+
+def _give_up(plan: Plan, why: str) -> NoReturn:
+    sys.stdout.write(f"{why}\n")
+    sys.stdout.flush()
+    if plan.level:
+        _report(plan, why)
+    os._exit(NOT_STARTED)
+
+
+def _report(plan: Plan, why: str) -> None:
+    os.write(plan.report, why.encode()[:1000])
