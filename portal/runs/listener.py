@@ -1,4 +1,4 @@
-"""Hearing what the author's code says: progress, log, and why it did not end well."""
+"""Hearing what the author's code says: progress, log, results, and why it did not end well."""
 
 import json
 import re
@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.common.text import one_line
-from portal.runs.errors import BundleError, Cancelled, RunError, TooSlow
+from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
+from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
 
 RECORD = "\x1e"  # before every record of the notebook driver (RFC 7464)
 LONGEST_LINE = 4_000
 LAST_LINES = 30
+MOST_WARNINGS = 20
+MOST_CELLS = 100_000
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -25,7 +28,10 @@ class Listener:
     error: dict[str, Any] | None = None
     where: str = ""
     last: list[str] = field(default_factory=list)
+    said: Said = field(default_factory=Said)
     _rest: str = ""
+    _share: tuple[float, float] = (0.0, 1.0)  # of the whole run, that the current cell takes
+    _ill_formed: int = 0
 
     def hear(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
@@ -33,6 +39,20 @@ class Listener:
             self._line(line)
         if len(self._rest) > LONGEST_LINE:
             self.end()
+
+    def take(self, line: str) -> None:
+        """One line of what the code says through `import broadsheet`."""
+        try:
+            answer = self.said.take(line)
+        except IllFormed as problem:
+            self._ill_formed += 1
+            if self._ill_formed <= MOST_WARNINGS:
+                self.logbook.say(f"warning: what the code told the portal is left out: {problem}")
+            return
+        if isinstance(answer, Progress):
+            self._note_progress(answer)
+        else:
+            self.logbook.say(answer)
 
     def end(self) -> None:
         """What has no line end yet is a line too."""
@@ -66,9 +86,16 @@ class Listener:
 
     def _cell_starts(self, cell: int, of: int, label: str) -> None:
         says = f"{self.where}: {label}" if label else self.where
-        done = 100 * (cell - 1) // max(of, 1)
-        self.logbook.note(progress=max(0, min(99, done)), doing=f"C{says[1:]}")
+        self._share = ((cell - 1) / max(of, 1), 1 / max(of, 1))
+        self.logbook.note(progress=_percent(self._share[0]), doing=f"C{says[1:]}")
         self.logbook.say(says)
+
+    def _note_progress(self, progress: Progress) -> None:
+        start, length = self._share
+        fields: dict[str, Any] = {"progress": _percent(start + length * progress.share)}
+        if progress.text:
+            fields["doing"] = progress.text
+        self.logbook.note(**fields)
 
 
 def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> RunError | None:
@@ -83,6 +110,23 @@ def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> R
             return BundleError(
                 f"{entry} needed more than {limits.memory_mb} MB of memory. Read less at once, or "
                 "keep fewer copies.",
+                last_words=last_words,
+            )
+        case Ending.TOO_MANY:
+            return BundleError(
+                f"{entry} had more than {limits.processes} processes and threads at once. Start fewer, "
+                "or let each end before the next.",
+                last_words=last_words,
+            )
+        case Ending.TOO_FULL:
+            return BundleError(
+                f"{entry} wrote more than {limits.disk_mb} MB. Write less, or remove what is not "
+                "needed any more.",
+                last_words=last_words,
+            )
+        case Ending.NOT_STARTED:
+            return PlatformError(
+                f"{entry} could not be started in its isolation: {one_line(outcome.trouble)}.",
                 last_words=last_words,
             )
         case Ending.EXITED if outcome.exit_code == 0:
@@ -125,8 +169,13 @@ def _signal_name(number: int) -> str:
     return known.get(number, str(number))  # real-time signals have no name
 
 
+def _percent(share: float) -> int:
+    """Of the whole run; 100 is only said when it has ended."""
+    return max(0, min(99, int(100 * share)))
+
+
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return max(0, min(value, MOST_CELLS)) if isinstance(value, int) else 0
 
 
 def _record(line: str) -> dict[str, Any] | None:
