@@ -15,13 +15,22 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.runs.models import Heartbeat, LogChunk, Run, Schedule, Slot
+from portal.runs.models import (
+    Environment,
+    Heartbeat,
+    LogChunk,
+    Run,
+    Schedule,
+    Slot,
+    VersionEnvironment,
+)
 
 __all__ = [
     "AuditEvent",
     "Blob",
     "Edition",
     "EmbedGrant",
+    "Environment",
     "Heartbeat",
     "LogChunk",
     "Membership",
@@ -39,4 +48,5 @@ __all__ = [
     "User",
     "Variant",
     "Version",
+    "VersionEnvironment",
 ]

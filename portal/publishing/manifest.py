@@ -2,7 +2,7 @@
 
     entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
-    [run]                        # execute, time_limit_seconds, show
+    [run]                        # execute, time_limit_seconds, show, python
     [schedule]                   # cron with timezone, or every_minutes
 
 Without Django, because child processes import it.
@@ -160,6 +160,12 @@ def _slug(value: object) -> str:
     return value
 
 
+def _python(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"3\.\d{1,2}", value):
+        raise ValueError('must be a Python version in quotes: "3.12"')
+    return value
+
+
 def _timezone(value: object) -> str:
     try:
         return ZoneInfo(str(value) if isinstance(value, str) else "").key
@@ -203,6 +209,7 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "execute": _yes_or_no,
         "time_limit_seconds": _number(1, LONGEST_RUN),
         "show": _path,
+        "python": _python,
     },
     "schedule": {
         "cron": _cron,

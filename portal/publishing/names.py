@@ -15,6 +15,7 @@ COMPONENT_BYTES = 200
 DEPTH = 16
 DISPLAYED = 200  # characters of a name in pages
 EXTENSION = 20  # characters, its dot too
+PYTHON_VERSION = ".python-version"
 LONGEST_FILE_NAME = 1_000  # characters of a single file's name; nobody wrote a longer one by hand
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -52,8 +53,14 @@ def same_on_some_disk(path: str) -> str:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether the file or a folder above it starts with a dot, as `.env` and `.git/config` do."""
-    return any(part.startswith(".") for part in path.split("/"))
+    """Whether the file or a folder above it starts with a dot, as `.env` and `.git/config` do.
+
+    `.python-version` is no secret and says which Python the code needs.
+    """
+    *folders, name = path.split("/")
+    return any(part.startswith(".") for part in folders) or (
+        name.startswith(".") and name != PYTHON_VERSION
+    )
 
 
 def display_name(name: str) -> str:

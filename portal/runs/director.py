@@ -21,6 +21,9 @@ from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files, write_tree
 from portal.runs import claims, endings, programs, results
 from portal.runs.claims import Claim, Lease
+from portal.runs.environments import pins
+from portal.runs.environments.pins import Interpreter
+from portal.runs.environments.uv import Meanwhile
 from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
 from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
@@ -91,7 +94,7 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
-            command = programs.command_for(self.run, place)
+            command = programs.command_for(self.run, place, self._interpreter(place))
         with self._step("Execute"):
             self._execute(command)
         with self._step("Collect"):
@@ -115,6 +118,19 @@ class Direction:
             raise PlatformError(
                 f"A file of version {version} is not in the store any more. Upload it again."
             ) from error
+
+    def _interpreter(self, place: Workplace) -> Interpreter:
+        version = self.run.version
+        return pins.prepare(
+            version,
+            place.work,
+            is_notebook=programs.is_notebook(version),
+            meanwhile=Meanwhile(self.logbook.say, self._go_on),
+        )
+
+    def _go_on(self) -> None:
+        self.logbook.write_sometimes()
+        self.lease.check()
 
     def _execute(self, command: Command) -> None:
         heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)

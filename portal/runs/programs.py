@@ -1,7 +1,6 @@
 """How a version's entry becomes a command, and which of the files it writes readers see first."""
 
 import json
-import os
 import sys
 from datetime import UTC
 from pathlib import Path
@@ -10,6 +9,7 @@ from django.conf import settings
 
 from portal.publishing.models import Version
 from portal.runs import results
+from portal.runs.environments.pins import Interpreter
 from portal.runs.errors import BundleError
 from portal.runs.models import Run
 from portal.runs.sandbox import Command, Limits
@@ -25,16 +25,16 @@ def is_notebook(version: Version) -> bool:
     return version.entry.lower().endswith(".ipynb")
 
 
-def command_for(run: Run, place: Workplace) -> Command:
-    """The command that executes the run's version in its work folder."""
+def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command:
+    """The command by which the interpreter executes the run's version in its work folder."""
     version, parameters = run.version, json.dumps(run.variant.parameters)
-    arguments = [sys.executable, version.entry]
+    arguments = [str(interpreter.python), version.entry]
     if is_notebook(version):
         executed = place.output / Path(version.entry).name
         root = str(settings.BASE_DIR)
         arguments = [sys.executable, "-I", "-c", DRIVER, root]
-        arguments += [version.entry, str(executed), parameters]
-    return Command(arguments, place.work, _environment(run, place, parameters))
+        arguments += [version.entry, str(executed), parameters, str(interpreter.python)]
+    return Command(arguments, place.work, _environment(run, place, parameters, interpreter))
 
 
 def limits_for(version: Version) -> Limits:
@@ -79,10 +79,12 @@ def shown_file(version: Version, output: Path) -> str:
     return wanted or ("index.html" if "index.html" in written else written[0])
 
 
-def _environment(run: Run, place: Workplace, parameters: str) -> dict[str, str]:
+def _environment(
+    run: Run, place: Workplace, parameters: str, interpreter: Interpreter
+) -> dict[str, str]:
     """All that the code knows of the world: nothing of ours."""
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin:/usr/bin:/bin"]),
+        "PATH": f"{interpreter.python.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(place.home),
         "TMPDIR": str(place.temporary),
         "LANG": "C.UTF-8",

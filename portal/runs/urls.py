@@ -14,5 +14,10 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
+    path(
+        "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",
+        views.version_environment,
+        name="version-environment",
+    ),
     path("<kind:kind>/<slug:slug>/schedule/", views.schedule, name="schedule"),
 ]

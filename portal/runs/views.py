@@ -23,6 +23,7 @@ from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.publishing.views.addresses import follows_links
 from portal.runs import actions, queries, schedules
+from portal.runs.environments import pins
 from portal.runs.forms import ScheduleForm, values_of
 from portal.runs.logbook import STEP_NAMES
 from portal.runs.models import Run, Schedule
@@ -56,6 +57,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     chunks = list(found.log_chunks.order_by("-sequence")[:SHOWN_CHUNKS])[::-1]
     context = _live_context(found, after=chunks[-1].sequence if chunks else 0) | {
         "is_notebook": is_notebook(found.version),
+        "environment": pins.environment_of(found.version),
         "log": "".join(chunk.text for chunk in chunks),
         "recent": recent,
         "usual_seconds": queries.usual_seconds(recent),
@@ -168,6 +170,22 @@ def _schedule_page(
         "times": schedules.next_times(planned, now, NEXT_TIMES) if planned else [],
     }
     return render(request, "runs/schedule.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@follows_links
+def version_environment(
+    request: HttpRequest, kind: str, slug: str, major: int, minor: int
+) -> HttpResponse:
+    """The lock that makes a version's environment again."""
+    publication = find_publication(signed_in(request), slug, kind=kind)
+    version = publication.versions.filter(major=major, minor=minor, executes=True).first()
+    if version is None:
+        raise Http404(f"{publication} has no version {major}.{minor} that is run.")
+    response = HttpResponse(pins.lock_of(version), content_type="text/plain; charset=utf-8")
+    name = f"{publication.slug}-{version}-environment.txt"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _find(request: HttpRequest, pk: int) -> Run:

@@ -2,10 +2,10 @@
 
 Run inside a sandbox, as a process of its own, with the work folder as current directory:
 
-    python -I -c BOOT <root> <entry.ipynb> <executed.ipynb> <parameters as JSON>
+    python -I -c BOOT <root> <entry.ipynb> <executed.ipynb> <parameters as JSON> <python>
 
-What happens is told on standard output, one JSON text per line after a record separator (RFC 7464);
-every other line is log:
+The kernel is started with `python`, which may be of another environment than ours. What happens is told
+on standard output, one JSON text per line after a record separator (RFC 7464); every other line is log:
 
     {"event": "cell", "cell": 3, "of": 14, "label": "read ledger"}
     {"event": "done", "cell": 3, "of": 14, "seconds": 41.2}
@@ -37,17 +37,17 @@ _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 
 def main() -> None:
     """Execute what our arguments name; exit code 1 when the notebook raised."""
-    entry, executed, parameters = sys.argv[2:5]
-    sys.exit(execute(Path(entry), Path(executed), json.loads(parameters)))
+    entry, executed, parameters, python = sys.argv[2:6]
+    sys.exit(execute(Path(entry), Path(executed), json.loads(parameters), python))
 
 
-def execute(entry: Path, executed: Path, parameters: dict[str, Any]) -> int:
+def execute(entry: Path, executed: Path, parameters: dict[str, Any], python: str) -> int:
     """Execute `entry` and write it with its outputs to `executed`, also when a cell raises."""
     notebook = nbformat.read(entry, as_version=4)
     if parameters:
         inject(notebook, parameters)
     try:
-        _Teller(notebook).execute()
+        _Teller(notebook).execute(python)
     except CellExecutionError:
         return FAILED
     finally:
@@ -80,10 +80,12 @@ class _Teller:
         self._current = 0
         self._started = 0.0
 
-    def execute(self) -> None:
+    def execute(self, python: str) -> None:
         # Relative to the work folder, where kernel and client both start: a socket's path has at
         # most 107 bytes (unix(7)), and the folders of a run may be deep.
         kernel = KernelManager(kernel_name="python3", transport="ipc", ip="../ipc/kernel")
+        assert kernel.kernel_spec is not None  # python3 comes with ipykernel
+        kernel.kernel_spec.argv[0] = python
         client = NotebookClient(
             self._notebook,
             km=kernel,

@@ -6,6 +6,8 @@ from django.utils import timezone
 
 from portal.common import storage
 from portal.publishing import upkeep
+from portal.runs.environments import builds, pins
+from portal.runs.models import Environment
 from tests.commands.conftest import age
 
 
@@ -87,3 +89,22 @@ def test_sweep_delete_removes_leavings_of_killed_processes(manage, unused, setti
 
 def test_unused_after_is_longer_than_the_renewal_of_blobs():
     assert timedelta(seconds=storage.RENEW_SECONDS) < upkeep.UNUSED_AFTER
+
+
+def test_sweep_delete_removes_environments_that_no_version_needs(manage, db, settings, tmp_path):
+    settings.ENVIRONMENTS_DIR = tmp_path / "environments"
+    long_ago = timezone.now() - timedelta(days=3)
+    old = pins.record("", "3.11")
+    Environment.objects.update(state="ready", built_at=long_ago, used_at=long_ago)
+    half = settings.ENVIRONMENTS_DIR / ".half"
+    for folder in (builds.folder_of(old), half):
+        (folder / "bin").mkdir(parents=True)
+        builds.make_read_only(folder)
+    age(half, hours=48)
+
+    listed = manage("sweep")
+    answer = manage("sweep", "--delete")
+
+    assert f"environment  {old.key}" in listed.out
+    assert "1 temporary and 0 unused files and 1 unused environments. Deleted." in answer.out
+    assert list(settings.ENVIRONMENTS_DIR.iterdir()) == []

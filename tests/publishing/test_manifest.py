@@ -18,6 +18,7 @@ timezone = "Europe/Berlin"
 execute = true
 time_limit_seconds = 600
 show = "out/index.html"
+python = "3.12"
 
 [schedule]
 cron = "0 7 * * 1-5"
@@ -41,7 +42,12 @@ def test_whole_manifest_is_read():
         "kind": "report",
         "audience": "team",
         "timezone": "Europe/Berlin",
-        "run": {"execute": True, "time_limit_seconds": 600, "show": "out/index.html"},
+        "run": {
+            "execute": True,
+            "time_limit_seconds": 600,
+            "show": "out/index.html",
+            "python": "3.12",
+        },
         "schedule": {"cron": "0 7 * * 1-5", "timezone": "Europe/Berlin"},
     }
 
@@ -62,6 +68,8 @@ def test_empty_manifest_wishes_nothing():
         ('audience = "world"', "audience", 1),
         ('timezone = "../../etc/passwd"', "timezone", 1),
         ("[run]\nexecute = 1", "run.execute", 2),
+        ("[run]\npython = 3.12", "run.python", 2),
+        ('[run]\npython = "3.12.1"', "run.python", 2),
         ("[run]\ntime_limit_seconds = true", "run.time_limit_seconds", 2),
         ("[run]\n\ntime_limit_seconds = 3601", "run.time_limit_seconds", 3),
         ("run = 3", "run", 1),

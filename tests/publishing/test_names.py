@@ -118,6 +118,15 @@ def test_names_that_differ_in_case_or_form_are_one():
     assert same_on_some_disk("a.html") != same_on_some_disk("b.html")
 
 
-@pytest.mark.parametrize(("path", "hidden"), [(".env", True), ("a/.git/x", True), ("a/b.c", False)])
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        (".env", True),
+        ("a/.git/x", True),
+        ("a/b.c", False),
+        (".python-version", False),
+        (".git/.python-version", True),
+    ],
+)
 def test_hidden_files_are_known_by_their_dot(path, hidden):
     assert is_hidden(path) is hidden
