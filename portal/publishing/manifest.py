@@ -209,6 +209,7 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "execute": _yes_or_no,
         "time_limit_seconds": _number(1, LONGEST_RUN),
         "show": _path,
+        "network": _yes_or_no,
         "python": _python,
     },
     "schedule": {

@@ -19,7 +19,7 @@ from portal.common.refusals import Refused
 from portal.publishing.actions import Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files, write_tree
-from portal.runs import claims, endings, programs, results
+from portal.runs import claims, endings, isolation, programs, results
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
 from portal.runs.environments.pins import Interpreter
@@ -28,7 +28,7 @@ from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
 from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
 from portal.runs.models import Run
-from portal.runs.sandbox import Command, Outcome
+from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
 from portal.runs.workplace import Workplace, workplace
 
@@ -69,6 +69,7 @@ class Direction:
         ).get(pk=self.claim.run_id)
         self.logbook = Logbook(self.claim)
         self.outcome: Outcome | None = None
+        self.isolation: Level | None = None
 
     def through(self) -> Run.State:
         """Go through all steps.
@@ -133,8 +134,11 @@ class Direction:
         self.lease.check()
 
     def _execute(self, command: Command) -> None:
+        self.isolation = isolation.level()
         heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)
-        self.outcome = sandbox.run(command, limits, heard.hear, must_stop=self._must_stop)
+        self.outcome = sandbox.run(
+            command, limits, heard.hear, must_stop=self._must_stop, level=self.isolation
+        )
         heard.end()
         if self.outcome.output_cut:
             self.logbook.say("… the log is full; what came after is left out")
@@ -168,7 +172,7 @@ class Direction:
 
     def _results(self, place: Workplace) -> dict[str, Any]:
         path = place.output / results.NAME
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():  # a link is refused where all files are looked at
             return {}
         said: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
         for name, value in said["metrics"].items():
@@ -196,7 +200,11 @@ class Direction:
         peak = self.outcome.peak_mb if self.outcome else 0
         return endings.Report(
             steps=self.logbook.steps_so_far(),
-            resources={"seconds": round(self.logbook.seconds(), 1), "peak_mb": peak},
+            resources={
+                "seconds": round(self.logbook.seconds(), 1),
+                "peak_mb": peak,
+                "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
+            },
             exit_code=self.outcome.exit_code if self.outcome else None,
         )
 

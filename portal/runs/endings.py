@@ -21,7 +21,7 @@ class Report:
     """What is kept of the attempt, whatever came of it."""
 
     steps: list[dict[str, Any]]
-    resources: dict[str, float]
+    resources: dict[str, float | str]
     exit_code: int | None
 
 

@@ -2,7 +2,7 @@
 
 from portal.common import health
 from portal.publishing import plugs
-from portal.runs import actions, parts, pulse, schedules
+from portal.runs import actions, isolation, parts, pulse, schedules
 
 
 def register() -> None:
@@ -12,3 +12,4 @@ def register() -> None:
     plugs.register_list_part("refresh", parts.refresh_list_part)
     health.register("database", pulse.check_database)
     health.register("ticker", pulse.check_ticker, needed=False)
+    health.register("isolation", isolation.check_isolation, needed=False)

@@ -108,7 +108,7 @@ class Run(models.Model):
     error = models.TextField(blank=True)  # a sentence for people
     last_words = models.TextField(blank=True)  # the end of a traceback, for the author
     remark = models.CharField(max_length=300, blank=True)  # why its edition is not shown, if so
-    resources = models.JSONField(default=dict)  # seconds, peak_mb
+    resources = models.JSONField(default=dict)  # seconds, peak_mb, isolation
     exit_code = models.IntegerField(null=True)
     edition = models.OneToOneField(Edition, on_delete=models.PROTECT, null=True, related_name="run")
 

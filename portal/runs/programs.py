@@ -8,17 +8,14 @@ from pathlib import Path
 from django.conf import settings
 
 from portal.publishing.models import Version
-from portal.runs import results
+from portal.runs import isolation, results
 from portal.runs.environments.pins import Interpreter
 from portal.runs.errors import BundleError
 from portal.runs.models import Run
-from portal.runs.sandbox import Command, Limits
+from portal.runs.sandbox import Command, Limits, places
 from portal.runs.workplace import Workplace
 
-DRIVER = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from reports.producers.execute import main; main()"
-)
+DRIVER = settings.BASE_DIR / "reports" / "producers" / "execute.py"  # the only file of ours inside
 
 
 def is_notebook(version: Version) -> bool:
@@ -31,10 +28,23 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command
     arguments = [str(interpreter.python), version.entry]
     if is_notebook(version):
         executed = place.output / Path(version.entry).name
-        root = str(settings.BASE_DIR)
-        arguments = [sys.executable, "-I", "-c", DRIVER, root]
+        arguments = [sys.executable, "-I", str(DRIVER)]
         arguments += [version.entry, str(executed), parameters, str(interpreter.python)]
-    return Command(arguments, place.work, _environment(run, place, parameters, interpreter))
+    return Command(
+        arguments,
+        place.work,
+        _environment(run, place, parameters, interpreter),
+        writable=place.writable,
+        readable=_readable(interpreter),
+        hidden=isolation.hidden(),
+        network=version.manifest.get("run", {}).get("network", True),
+    )
+
+
+def _readable(interpreter: Interpreter) -> list[Path]:
+    """What the code may read besides its own folders and the system."""
+    pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
+    return [DRIVER, CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
 
 
 def limits_for(version: Version) -> Limits:
@@ -45,6 +55,8 @@ def limits_for(version: Version) -> Limits:
     return Limits(
         wall_seconds=min(wanted, settings.RUN_TIME_LIMIT_MOST_SECONDS),
         memory_mb=settings.RUN_MEMORY_MB,
+        processes=settings.RUN_PROCESSES,
+        disk_mb=settings.RUN_DISK_MB,
     )
 
 

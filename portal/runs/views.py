@@ -22,7 +22,7 @@ from portal.publishing.links import NoSuchVariant, find_publication, path_of
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.publishing.views.addresses import follows_links
-from portal.runs import actions, queries, schedules
+from portal.runs import actions, isolation, queries, schedules
 from portal.runs.environments import pins
 from portal.runs.forms import ScheduleForm, values_of
 from portal.runs.logbook import STEP_NAMES
@@ -46,7 +46,8 @@ def runs(request: HttpRequest) -> HttpResponse:
     page = Paginator(queries.runs_for(user).order_by("-pk"), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    return render(request, "runs/runs.html", {"page": page})
+    context = {"page": page, "isolation": isolation.last_survey() if user.is_admin else None}
+    return render(request, "runs/runs.html", context)
 
 
 @require_safe

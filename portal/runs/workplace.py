@@ -35,6 +35,11 @@ class Workplace:
         return self.root / "ipc"
 
     @property
+    def writable(self) -> tuple[Path, ...]:
+        """Where the code may write, besides its work folder."""
+        return (self.output, self.home, self.temporary, self.sockets)
+
+    @property
     def edition(self) -> Path:
         return self.root / "edition"
 
@@ -43,7 +48,8 @@ class Workplace:
 def workplace(run_id: int) -> Iterator[Workplace]:
     """Empty folders of the run's own, removed afterwards, whatever happens."""
     with scratch(f"run-{run_id}-") as root:
+        root.chmod(0o711)  # the code may be another user, who goes through to folders of its own
         place = Workplace(root)
-        for folder in (place.work, place.output, place.home, place.temporary, place.sockets):
+        for folder in (place.work, *place.writable):
             folder.mkdir()
         yield place

@@ -2,7 +2,7 @@
 
 Run inside a sandbox, as a process of its own, with the work folder as current directory:
 
-    python -I -c BOOT <root> <entry.ipynb> <executed.ipynb> <parameters as JSON> <python>
+    python -I execute.py <entry.ipynb> <executed.ipynb> <parameters as JSON> <python>
 
 The kernel is started with `python`, which may be of another environment than ours. What happens is told
 on standard output, one JSON text per line after a record separator (RFC 7464); every other line is log:
@@ -37,7 +37,7 @@ _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 
 def main() -> None:
     """Execute what our arguments name; exit code 1 when the notebook raised."""
-    entry, executed, parameters, python = sys.argv[2:6]
+    entry, executed, parameters, python = sys.argv[1:5]
     sys.exit(execute(Path(entry), Path(executed), json.loads(parameters), python))
 
 
@@ -141,3 +141,7 @@ def label_of(source: str) -> str:
     """What a cell says of itself: its first line, when that is a comment."""
     first = source.strip().split("\n", 1)[0]
     return first.lstrip("#").strip()[:LABEL_LENGTH] if first.startswith("#") else ""
+
+
+if __name__ == "__main__":
+    main()
