@@ -172,8 +172,8 @@ class Direction:
 
     def _results(self, place: Workplace) -> dict[str, Any]:
         path = place.output / results.NAME
-        if path.is_symlink() or not path.is_file():  # a link is refused where all files are looked at
-            return {}
+        if path.is_symlink() or not path.is_file():
+            return {}  # a link is refused where all files are looked at
         said: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
         for name, value in said["metrics"].items():
             self.logbook.say(f"metric {name} = {value}")

@@ -44,7 +44,7 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command
 def _readable(interpreter: Interpreter) -> list[Path]:
     """What the code may read besides its own folders and the system."""
     pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
-    return [DRIVER, CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
+    return [DRIVER, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
 
 
 def limits_for(version: Version) -> Limits:
