@@ -16,6 +16,7 @@ from portal.publishing.models import (
     Version,
 )
 from portal.runs.models import (
+    CheckResult,
     Environment,
     Heartbeat,
     LogChunk,
@@ -28,6 +29,7 @@ from portal.runs.models import (
 __all__ = [
     "AuditEvent",
     "Blob",
+    "CheckResult",
     "Edition",
     "EmbedGrant",
     "Environment",

@@ -10,12 +10,17 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from portal.accounts.models import User
-from portal.notifications.letters import Letter, failed_letter, published_letter
+from portal.notifications.letters import (
+    Letter,
+    failed_letter,
+    published_letter,
+    quarantined_letter,
+)
 from portal.notifications.models import OutboxMessage, Subscription
 from portal.publishing.audit import record
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view
-from portal.publishing.plugs import Announcement, Published, RunFailed
+from portal.publishing.plugs import Announcement, Published, Quarantined, RunFailed
 from portal.runs.models import Run
 
 FAILURES_AT_MOST_EVERY = timedelta(hours=1)
@@ -50,6 +55,8 @@ def note(announcement: Announcement) -> int:
             return _note_published(announcement)
         case RunFailed():
             return _note_failed(announcement)
+        case Quarantined():
+            return _note_quarantined(announcement)
 
 
 def _note_published(news: Published) -> int:
@@ -68,24 +75,39 @@ def _note_published(news: Published) -> int:
 
 
 def _note_failed(news: RunFailed) -> int:
-    run = Run.objects.select_related(
+    run = _run(news.run_id)
+    letter = failed_letter(run, sentence=news.sentence, at=news.at)
+    return _tell_repairers(run, f"failed/{run.variant_id}/", letter, at=news.at)
+
+
+def _note_quarantined(news: Quarantined) -> int:
+    run = _run(news.run_id)
+    letter = quarantined_letter(run, news.edition, sentence=news.sentence, at=news.at)
+    return _tell_repairers(run, f"quarantined/{run.variant_id}/", letter, at=news.at)
+
+
+def _run(pk: int) -> Run:
+    return Run.objects.select_related(
         "version__created_by", "variant__publication__owner", "variant__current"
-    ).get(pk=news.run_id)
-    prefix = f"failed/{run.variant_id}/"
-    if _told_lately(run.variant, prefix, before=news.at):
+    ).get(pk=pk)
+
+
+def _tell_repairers(run: Run, prefix: str, letter: Letter, *, at: datetime) -> int:
+    """Write to those who can repair it, unless they heard of the same kind of trouble within the hour."""
+    if _told_lately(run.variant, prefix, before=at):
         return 0
     return _write(
         OutboxMessage.Kind.FAILED,
         key=f"{prefix}{run.pk}",
-        letter=failed_letter(run, sentence=news.sentence, at=news.at),
-        publication=news.publication,
+        letter=letter,
+        publication=run.variant.publication,
         recipients={run.variant.publication.owner, run.version.created_by},
-        at=news.at,
+        at=at,
     )
 
 
 def _told_lately(variant: Variant, prefix: str, *, before: datetime) -> bool:
-    """Whether a failure of this variant was told within the hour; the lock makes two at once take turns."""
+    """Whether such trouble of this variant was told within the hour; the lock makes two at once take turns."""
     Variant.objects.select_for_update().get(pk=variant.pk)
     return OutboxMessage.objects.filter(
         kind=OutboxMessage.Kind.FAILED,

@@ -28,6 +28,7 @@ def published_letter(news: Published) -> Letter:
         subject=one_line(f"{_name(edition.variant)}: {_subject_of(news)}", length=250),
         body=_paragraphs(
             _what_happened(news),
+            edition.facts.get("summary", ""),
             _what_changed(news),
             _data_as_of(edition),
             f"What everyone sees now:\n{_link(edition.variant)}",
@@ -45,10 +46,28 @@ def failed_letter(run: Run, *, sentence: str, at: datetime) -> Letter:
         body=_paragraphs(
             f"The refresh of {_name(variant)} (version {run.version}) failed on {_moment(at)}:",
             sentence,
-            _what_readers_see(variant.current),
+            _what_readers_see(variant.current, "the refresh failed"),
             f"The log of the run:\n{settings.PORTAL_ORIGIN}/operations/runs/{run.pk}/",
             f"The page:\n{_link(variant)}",
             "You get this because you own it or wrote this version. If it keeps failing, "
+            "you hear of it at most once an hour.",
+        ),
+    )
+
+
+def quarantined_letter(run: Run, edition: Edition, *, sentence: str, at: datetime) -> Letter:
+    """Tell those who can judge it that new data failed a check, and where to look at the edition."""
+    variant = run.variant
+    return Letter(
+        subject=one_line(f"{_name(variant)}: edition {edition} is held back", length=250),
+        body=_paragraphs(
+            f"The refresh of {_name(variant)} (version {run.version}) made edition {edition} on "
+            f"{_moment(at)}, and its data failed a check that keeps it from readers:",
+            sentence,
+            _what_readers_see(variant.current, "newer data are held back"),
+            f"Look at the edition, and release it if it is right after all:\n{_edition_link(edition)}",
+            f"The run with its checks:\n{settings.PORTAL_ORIGIN}/operations/runs/{run.pk}/",
+            "You get this because you own it or wrote this version. If it goes on, "
             "you hear of it at most once an hour.",
         ),
     )
@@ -87,12 +106,12 @@ def _data_as_of(edition: Edition) -> str:
     return f"Data as of {_moment(edition.data_as_of)}." if edition.data_as_of else ""
 
 
-def _what_readers_see(current: Edition | None) -> str:
+def _what_readers_see(current: Edition | None, line: str) -> str:
     if current is None:
         return "Readers see nothing yet: no edition has been published."
     return (
         f"Readers still see edition {current} of {_moment(current.created_at)}, with a line above it "
-        "that says the refresh failed. They were not told by mail."
+        f"that says {line}. They were not told by mail."
     )
 
 

@@ -86,6 +86,13 @@ class EditionQuarantined(PublishingError):
     status = 409
 
 
+class NotQuarantined(PublishingError):
+    """There is nothing to release."""
+
+    code = "not_quarantined"
+    status = 409
+
+
 @dataclass(frozen=True)
 class Rendered:
     """What readers see of a version or a run: files whose bytes are kept already."""
@@ -163,6 +170,7 @@ def add_edition(
     logical_time: datetime,
     by: User | None,
     at: datetime,
+    state: Edition.State = Edition.State.GOOD,
 ) -> Edition:
     """Keep what a version produced as the publication's next edition. The link does not move yet.
 
@@ -179,6 +187,7 @@ def add_edition(
         entry=rendered.entry,
         facts=rendered.facts,
         metrics=rendered.metrics,
+        state=state,
         logical_time=logical_time,
         data_as_of=rendered.data_as_of,
         created_by=by,
@@ -195,7 +204,8 @@ def publish(edition: Edition, *, by: User | None, at: datetime, reason: str) -> 
     """
     if not edition.is_good:
         raise EditionQuarantined(
-            f"Edition {edition} failed a blocking check. Fix the data and refresh."
+            f"Edition {edition} failed a blocking check. Fix the data and refresh, or release it with "
+            "a reason."
         )
     variant = (
         Variant.objects.select_for_update(of=("self",))
@@ -231,6 +241,28 @@ def roll_back(edition: Edition, *, by: User, at: datetime, reason: str) -> Publi
         raise NoteMissing("Say why readers should see this edition again.")
     Variant.objects.filter(pk=edition.variant_id).update(version=edition.version_id)
     return publish(edition, by=by, at=at, reason=reason)
+
+
+@transaction.atomic
+def release_edition(
+    edition: Edition, *, by: User, at: datetime, reason: str
+) -> PublishEvent | None:
+    """Show an edition that failed a blocking check, because a person has looked and knows better.
+
+    :raises NoteMissing: without a reason.
+    :raises NotQuarantined: when it is good already, or somebody else was first.
+    :raises PermissionDenied: when the person may not publish there.
+    """
+    require_edit(by, edition.publication)
+    if not reason.strip():
+        raise NoteMissing("Say why readers may see this edition although a check failed.")
+    held = Edition.objects.filter(pk=edition.pk, state=Edition.State.QUARANTINED)
+    if held.update(state=Edition.State.GOOD) != 1:
+        raise NotQuarantined(f"Edition {edition} is not in quarantine any more.")
+    edition.refresh_from_db(fields=["state"])
+    said = one_line(reason, length=300)
+    record("release_edition", edition, by=by, at=at, publication=edition.publication, reason=said)
+    return roll_back(edition, by=by, at=at, reason=said)
 
 
 def lock_publication(pk: int) -> Publication:

@@ -39,12 +39,45 @@ class ArchivedVersion:
 
 @dataclass(frozen=True)
 class ArchivePage:
-    """Newest first. `metrics` names the columns; every edition has a value, or None, for each."""
+    """Newest first. `metrics` names the columns; every edition has a value, or None, for each.
+
+    `units`: of the metrics that have one, as the newest edition on the page says.
+    """
 
     versions: list[ArchivedVersion]
     metrics: list[str]
+    units: dict[str, str]
+    has_checks: bool
     sparks: list[Spark]
     page: Page[Edition]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of one edition beside that of another; None where one of them did not report it."""
+
+    name: str
+    unit: str
+    here: float | None
+    there: float | None
+
+    @property
+    def change(self) -> float | None:
+        return None if self.here is None or self.there is None else self.here - self.there
+
+
+def differences(edition: Edition, other: Edition) -> list[Difference]:
+    """Every metric of either edition, in the order in which they were reported."""
+    about = other.facts.get("metrics", {}) | edition.facts.get("metrics", {})
+    return [
+        Difference(
+            name=name,
+            unit=about.get(name, {}).get("unit", ""),
+            here=edition.metrics.get(name),
+            there=other.metrics.get(name),
+        )
+        for name in edition.metrics | other.metrics
+    ]
 
 
 def last_number(publication: Publication) -> int:
@@ -63,7 +96,7 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
     editions = publication.editions.select_related("version", "variant").order_by("-number")
     page = Paginator(editions, EDITIONS_A_PAGE).get_page(number)
     shown = list(page.object_list)
-    metrics = _metric_names(shown)
+    metrics, about = _metric_names(shown), _about_metrics(shown)
     rolled_back = _roll_backs(shown)
     by_version: dict[int, list[ArchivedEdition]] = defaultdict(list)
     for edition in shown:
@@ -79,7 +112,9 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
     return ArchivePage(
         versions=[ArchivedVersion(version, by_version.get(version.pk, [])) for version in versions],
         metrics=metrics,
-        sparks=_sparks(shown, metrics),
+        units={name: told["unit"] for name, told in about.items() if told["unit"]},
+        has_checks=any(edition.facts.get("checks") for edition in shown),
+        sparks=_sparks(shown, metrics, about),
         page=page,
     )
 
@@ -114,11 +149,27 @@ def _roll_backs(editions: list[Edition]) -> dict[int | None, list[PublishEvent]]
     return found
 
 
-def _sparks(editions: list[Edition], metrics: list[str]) -> list[Spark]:
-    """One for each metric that two editions of the default variant report; oldest first."""
-    reported = [edition.metrics for edition in reversed(editions) if edition.variant.is_default]
+def _about_metrics(editions: list[Edition]) -> dict[str, dict[str, str]]:
+    """What the newest edition that says anything says of its metrics: `{"unit", "better"}` by name."""
+    told = (edition.facts.get("metrics") for edition in editions)
+    return next(filter(None, told), {})
+
+
+def _sparks(
+    editions: list[Edition], metrics: list[str], about: dict[str, dict[str, str]]
+) -> list[Spark]:
+    """One for each metric that two good editions of the default variant report; oldest first."""
+    reported = [
+        edition.metrics
+        for edition in reversed(editions)
+        if edition.variant.is_default and edition.is_good
+    ]
     series = {name: [row[name] for row in reported if name in row] for name in metrics}
-    return [spark(name, values) for name, values in series.items() if len(values) > 1]
+    return [
+        spark(name, values, **about.get(name, {}))
+        for name, values in series.items()
+        if len(values) > 1
+    ]
 
 
 def _metric_names(editions: list[Edition]) -> list[str]:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.common import tokens
 from portal.publishing.models import Edition, EmbedGrant, Publication, TreeEntry
+from portal.publishing.permissions import can_edit
 
 PURPOSE = "content"
 # A reader's token names the hour it was made in, so that it stays the same for that hour and the browser
@@ -115,12 +116,15 @@ def _open_for_reader(edition_pk: int, user_pk: int, window: int, *, at: datetime
     user = User.objects.filter(pk=user_pk, is_active=True).first()
     if user is None:
         raise NotThere
-    edition = Edition.objects.filter(
-        pk=edition_pk,
-        state=Edition.State.GOOD,
-        publication__in=Publication.objects.listed().visible_to(user),
-    ).first()
-    if edition is None:
+    edition = (
+        Edition.objects.select_related("publication")
+        .filter(
+            pk=edition_pk,
+            publication__in=Publication.objects.listed().visible_to(user),
+        )
+        .first()
+    )
+    if edition is None or not (edition.is_good or can_edit(user, edition.publication)):
         raise NotThere
     seconds = (window + 2) * WINDOW_SECONDS - int(at.timestamp())
     return Opened(edition=edition, seconds=seconds, framed_by=settings.PORTAL_ORIGIN)

@@ -21,6 +21,18 @@ class RollBackForm(forms.Form):
     )
 
 
+class ReleaseForm(forms.Form):
+    """Why readers may see an edition although it failed a check."""
+
+    reason = forms.CharField(
+        max_length=300,
+        widget=forms.Textarea(attrs=_AREA),
+        error_messages={
+            "required": "Say why readers may see this edition although a check failed."
+        },
+    )
+
+
 class EmbedForm(forms.Form):
     """One paste of a publication somewhere else: what it follows, and where it may stand."""
 

@@ -26,7 +26,7 @@ from portal.publishing.models import (
     SlugRedirect,
     Variant,
 )
-from portal.publishing.permissions import can_view
+from portal.publishing.permissions import can_edit, can_view
 
 KIND_PATHS: dict[str, str] = {
     Kind.REPORT: "reports",
@@ -147,15 +147,22 @@ def resolve(user: User, address: Address) -> Resolved:
     :raises NoEditionYet: when there is nothing published there.
     """
     publication = find_publication(user, address.slug, kind=address.kind)
-    return resolve_within(publication, address)
+    resolved = resolve_within(publication, address, with_quarantined=True)
+    if not resolved.edition.is_good and not can_edit(user, publication):
+        raise NoSuchPublication(f"{publication.slug} edition {resolved.edition.number}")
+    return resolved
 
 
-def resolve_within(publication: Publication, address: Address) -> Resolved:
+def resolve_within(
+    publication: Publication, address: Address, *, with_quarantined: bool = False
+) -> Resolved:
     """`resolve` for callers that hold a right of their own to the publication, such as an embed's key."""
     variant = publication.variants.filter(slug=address.variant).first()
     if variant is None:
         raise NoSuchVariant(address.variant)
     edition = _edition(publication, variant, address)
+    if edition is not None and not edition.is_good and not with_quarantined:
+        raise NoSuchPublication(f"{publication.slug} edition {edition.number}")
     if edition is None:
         raise NoEditionYet(publication, variant)
     current = edition.variant.current
@@ -184,9 +191,7 @@ def _edition(publication: Publication, variant: Variant, address: Address) -> Ed
 
 
 def _numbered(publication: Publication, number: int) -> Edition:
-    edition = (
-        _editions().filter(publication=publication, number=number, state=Edition.State.GOOD).first()
-    )
+    edition = _editions().filter(publication=publication, number=number).first()
     if edition is None:
         raise NoSuchPublication(f"{publication.slug} edition {number}")
     return edition

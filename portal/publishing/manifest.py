@@ -4,6 +4,7 @@
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
     [run]                        # execute, time_limit_seconds, show, python
     [schedule]                   # cron with timezone, or every_minutes
+    [[checks]]                   # what is expected of data: see `declarations`
 
 Without Django, because child processes import it.
 """
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from portal.common.refusals import Refused
+from portal.publishing import declarations
 from portal.publishing.names import BadName, safe_path
 
 JSON = Any
@@ -47,7 +49,20 @@ def parse(content: bytes) -> dict[str, JSON]:
         raise _invalid("it nests too deep") from None
     except (tomllib.TOMLDecodeError, ValueError) as problem:
         raise _invalid(f"it is not valid TOML: {str(problem)[:200]}") from None
-    return _checked(values, _KEYS, "", text)
+    found = _checked(values, _KEYS, "", text)
+    if "checks" in found:
+        found["checks"] = [
+            _declared(table, number, text) for number, table in enumerate(found["checks"])
+        ]
+    return found
+
+
+def _declared(table: Mapping[str, object], number: int, text: str) -> dict[str, JSON]:
+    try:
+        return declarations.declared(table)
+    except declarations.BadKey as bad:
+        line = line_in_list(text, "checks", number, bad.key)
+        raise _invalid(f"checks.{_shown(bad.key)} {bad.problem}", line) from None
 
 
 def _checked(
@@ -95,6 +110,21 @@ def line_of(text: str, table: str, key: str) -> int:
     return 1
 
 
+def line_in_list(text: str, name: str, number: int, key: str) -> int:
+    """The line, from 1, of a key in the table that is `number` (from 0) of `[[name]]`, else of its header."""
+    opens = re.compile(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]")
+    lines = text.splitlines()
+    headers = [index for index, line in enumerate(lines) if opens.match(line)]
+    if number >= len(headers):
+        return line_of(text, "", name)  # written inline
+    end = headers[number + 1] if number + 1 < len(headers) else len(lines)
+    sets_key = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+    for index in range(headers[number] + 1, end):
+        if sets_key.match(lines[index]):
+            return index + 1
+    return headers[number] + 1
+
+
 def _check_schedule(schedule: Mapping[str, JSON], line: int) -> None:
     if ("cron" in schedule) == ("every_minutes" in schedule):
         raise _invalid("schedule needs exactly one of cron and every_minutes", line)
@@ -105,6 +135,14 @@ def _check_schedule(schedule: Mapping[str, JSON], line: int) -> None:
 def _table(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError("must be a table")
+    return value
+
+
+def _list_of_tables(value: object) -> list[Mapping[str, object]]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError("must be tables, each below [[checks]]")
+    if len(value) > declarations.MOST_CHECKS:
+        raise ValueError(f"must be at most {declarations.MOST_CHECKS}")
     return value
 
 
@@ -217,4 +255,5 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "timezone": _timezone,
         "every_minutes": _number(1, LONGEST_INTERVAL),
     },
+    "checks": _list_of_tables,
 }

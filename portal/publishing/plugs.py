@@ -35,16 +35,28 @@ class RunFailed:
     at: datetime
 
 
-Announcement = Published | RunFailed
+@dataclass(frozen=True)
+class Quarantined:
+    """A refresh made an edition that failed a blocking check; readers keep what they had."""
+
+    edition: Edition
+    run_id: int
+    sentence: str
+    at: datetime
+
+
+Announcement = Published | RunFailed | Quarantined
 Executor = Callable[[Version, Variant, User, datetime], object]
 Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
 PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]
+EditionPart = Callable[[HttpRequest, Edition], dict[str, Any]]
 ListPart = Callable[[list[Variant]], dict[int, Any]]
 
 _listeners: list[Callable[[Announcement], None]] = []
 _executors: list[Executor] = []
 _schedulers: list[Scheduler] = []
 _page_parts: dict[str, PagePart] = {}
+_edition_parts: dict[str, EditionPart] = {}
 _list_parts: dict[str, ListPart] = {}
 
 
@@ -86,6 +98,16 @@ def page_parts(
 ) -> dict[str, dict[str, Any]]:
     """What every room has to say about this publication to this person."""
     return {name: part(request, publication, variant) for name, part in _page_parts.items()}
+
+
+def register_edition_part(name: str, part: EditionPart) -> None:
+    """Add to every page that shows an edition: what `part` returns is `parts.<name>` in its templates."""
+    _edition_parts[name] = part
+
+
+def edition_parts(request: HttpRequest, edition: Edition) -> dict[str, dict[str, Any]]:
+    """What every room has to say about this edition to this person."""
+    return {name: part(request, edition) for name, part in _edition_parts.items()}
 
 
 def register_list_part(name: str, part: ListPart) -> None:

@@ -15,6 +15,15 @@ class Spark:
     change: float
     editions: int
     points: list[tuple[float, float]]
+    unit: str = ""
+    better: str = ""  # up or down: which way is good
+
+    @property
+    def verdict(self) -> str:
+        """better or worse, where somebody said which way is good."""
+        if not self.change or not self.better:
+            return ""
+        return "better" if (self.change > 0) == (self.better == "up") else "worse"
 
     @property
     def line(self) -> str:
@@ -26,7 +35,7 @@ class Spark:
         return self.points[-1]
 
 
-def spark(name: str, values: Sequence[float]) -> Spark:
+def spark(name: str, values: Sequence[float], *, unit: str = "", better: str = "") -> Spark:
     """The line of at least one value; a metric that never moved runs through the middle."""
     low, high = min(values), max(values)
     step = (WIDTH - 2 * MARGIN) / max(1, len(values) - 1)
@@ -35,6 +44,8 @@ def spark(name: str, values: Sequence[float]) -> Spark:
         latest=values[-1],
         change=values[-1] - values[0],
         editions=len(values),
+        unit=unit,
+        better=better,
         points=[
             (round(MARGIN + index * step, 1), _height(value, low, high))
             for index, value in enumerate(values)

@@ -29,6 +29,7 @@ urlpatterns = [
         name="bundle",
     ),
     path("<kind:kind>/<slug:slug>/roll-back/", history.roll_back, name="roll-back"),
+    path("<kind:kind>/<slug:slug>/editions/<int:number>/release/", history.release, name="release"),
     path("<kind:kind>/<slug:slug>/upload/", upload.upload, name="upload-version"),
     path("<kind:kind>/<slug:slug>/embeds/", embeds.embeds, name="embeds"),
     path("<kind:kind>/<slug:slug>/embeds/<int:pk>/revoke/", embeds.revoke, name="revoke-embed"),

@@ -7,7 +7,7 @@ that dies anywhere leaves a queued run behind and nothing else.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from portal.common.refusals import Refused
 from portal.publishing.actions import Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files, write_tree
-from portal.runs import claims, endings, isolation, programs, results
+from portal.runs import checks, claims, endings, expectations, isolation, programs, results
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
 from portal.runs.environments.pins import Interpreter
@@ -27,6 +27,7 @@ from portal.runs.environments.uv import Meanwhile
 from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
 from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
+from portal.runs.mailbox import Mailbox, mailbox
 from portal.runs.models import Run
 from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
@@ -68,6 +69,8 @@ class Direction:
             "version__bundle", "variant__publication", "requested_by"
         ).get(pk=self.claim.run_id)
         self.logbook = Logbook(self.claim)
+        self.heard = Listener(self.logbook)
+        self.results = self.heard.said.checks
         self.outcome: Outcome | None = None
         self.isolation: Level | None = None
 
@@ -97,11 +100,11 @@ class Direction:
         with self._step("Prepare environment"):
             command = programs.command_for(self.run, place, self._interpreter(place))
         with self._step("Execute"):
-            self._execute(command)
+            self._execute(command, place)
         with self._step("Collect"):
             rendered = self._collect(place)
         with self._step("Check"):
-            self._check(rendered)
+            rendered = self._check(rendered, place)
         with self._step("Publish"):
             return self._publish(rendered)
 
@@ -133,13 +136,19 @@ class Direction:
         self.logbook.write_sometimes()
         self.lease.check()
 
-    def _execute(self, command: Command) -> None:
+    def _execute(self, command: Command, place: Workplace) -> None:
         self.isolation = isolation.level()
-        heard, limits = Listener(self.logbook), programs.limits_for(self.run.version)
-        self.outcome = sandbox.run(
-            command, limits, heard.hear, must_stop=self._must_stop, level=self.isolation
-        )
-        heard.end()
+        heard, limits = self.heard, programs.limits_for(self.run.version)
+        with mailbox(place.said) as box:
+            self.outcome = sandbox.run(
+                command,
+                limits,
+                heard.hear,
+                must_stop=lambda: self._must_stop(box),
+                level=self.isolation,
+            )
+            heard.end()
+            self._hear_out(box)
         if self.outcome.output_cut:
             self.logbook.say("… the log is full; what came after is left out")
         self.lease.check()
@@ -147,13 +156,21 @@ class Direction:
         if error is not None:
             raise error
 
-    def _must_stop(self) -> bool:
+    def _must_stop(self, box: Mailbox) -> bool:
+        for line in box.lines():
+            self.heard.take(line)
         self.logbook.write_sometimes()
         return self.lease.must_stop
 
+    def _hear_out(self, box: Mailbox) -> None:
+        for line in box.last_lines():
+            self.heard.take(line)
+        if box.dropped:
+            self.logbook.say("warning: the code told the portal too much; the rest is left out")
+
     def _collect(self, place: Workplace) -> Rendered:
         entry = programs.shown_file(self.run.version, place.output)
-        said = self._results(place)
+        written, said = self._results(place), self.heard.said
         made = children.call(
             "portal.publishing.workshop:produce",
             wall_seconds=COLLECT_SECONDS,
@@ -165,26 +182,34 @@ class Direction:
         return Rendered(
             files=store_files(place.edition),
             entry=made["produced"]["entry"],
-            facts=made["produced"]["facts"],
-            metrics=said.get("metrics", {}),
-            data_as_of=_moment(said.get("data_as_of", "")),
+            facts=made["produced"]["facts"] | said.facts,
+            metrics=written.get("metrics", {}) | said.values,
+            data_as_of=said.data_as_of or _moment(written.get("data_as_of", "")),
         )
 
     def _results(self, place: Workplace) -> dict[str, Any]:
         path = place.output / results.NAME
         if path.is_symlink() or not path.is_file():
             return {}  # a link is refused where all files are looked at
-        said: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
-        for name, value in said["metrics"].items():
+        written: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
+        for name, value in written["metrics"].items():
             self.logbook.say(f"metric {name} = {value}")
-        return said
+        return written
 
-    def _check(self, rendered: Rendered) -> None:
-        """An edition is never published without all its bytes."""
+    def _check(self, rendered: Rendered, place: Workplace) -> Rendered:
+        """The edition with the tally of its checks; it is never made without all its bytes."""
         kept = storage.blobs()
         for file in rendered.files:
             if not kept.exists(storage.blob_name(file.digest)):
                 raise PlatformError(f"The store lost {file.path} again; look at its disk.")
+        declared = expectations.judge(self.run, place, rendered.metrics)
+        for result in declared:
+            self.logbook.say(result.in_words)
+        self.results += declared
+        tally = checks.tally(self.results)
+        return replace(
+            rendered, facts=rendered.facts | ({"checks": tally} if tally["total"] else {})
+        )
 
     def _publish(self, rendered: Rendered) -> Run.State:
         self.logbook.write()
@@ -206,6 +231,7 @@ class Direction:
                 "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
             },
             exit_code=self.outcome.exit_code if self.outcome else None,
+            results=self.results,
         )
 
 

@@ -1,6 +1,6 @@
 """How a run ends: one transaction each, and only for whoever still holds the run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,12 @@ from portal.publishing import plugs
 from portal.publishing.actions import Rendered, add_edition, lock_publication, publish
 from portal.publishing.models import Edition, Variant
 from portal.publishing.trees import tree_digest
+from portal.runs import checks
+from portal.runs.checks import Result
 from portal.runs.claims import Claim
 from portal.runs.doorbell import ring_for
 from portal.runs.errors import Fenced, RunError
-from portal.runs.models import Run
+from portal.runs.models import CheckResult, Run
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,14 @@ class Report:
     steps: list[dict[str, Any]]
     resources: dict[str, float | str]
     exit_code: int | None
+    results: list[Result] = field(default_factory=list)
 
 
 @transaction.atomic
 def succeed(claim: Claim, rendered: Rendered, report: Report, *, at: datetime) -> Run.State:
     """Keep what the run made as an edition and show it; the former one is archived by the same commit.
 
-    The same files as those shown make no edition. An edition of a version that is not the variant's
+    A failed check that blocks keeps the edition from readers. The same files as those shown make no edition. An edition of a version that is not the variant's
     any more, or older than the one shown, is kept without being shown, and the run says why.
 
     :raises Fenced: when the run is not ours any more; nothing is changed then.
@@ -37,7 +40,8 @@ def succeed(claim: Claim, rendered: Rendered, report: Report, *, at: datetime) -
     run = _held(claim)
     lock_publication(run.version.publication_id)
     variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
-    if _is_shown(rendered, run, variant.current):
+    blocked = checks.sentence(report.results)
+    if not blocked and _is_shown(rendered, run, variant.current):
         _end(claim, Run.State.UNCHANGED, report, at=at, progress=100)
         _ring_for_next(run)
         return Run.State.UNCHANGED
@@ -48,13 +52,35 @@ def succeed(claim: Claim, rendered: Rendered, report: Report, *, at: datetime) -
         logical_time=run.logical_time,
         by=run.requested_by,
         at=at,
+        state=Edition.State.QUARANTINED if blocked else Edition.State.GOOD,
     )
+    if blocked:
+        return _quarantine(claim, edition, blocked, report, at=at)
     remark = _reason_not_to_show(run, variant)
     _end(claim, Run.State.SUCCEEDED, report, at=at, progress=100, edition=edition, remark=remark)
     if not remark:
         publish(edition, by=run.requested_by, at=at, reason=f"Run {run.pk}")
     _ring_for_next(run)
     return Run.State.SUCCEEDED
+
+
+def _quarantine(
+    claim: Claim, edition: Edition, sentence: str, report: Report, *, at: datetime
+) -> Run.State:
+    run = _held(claim)
+    _end(
+        claim,
+        Run.State.QUARANTINED,
+        report,
+        at=at,
+        edition=edition,
+        progress=100,
+        fault=Run.Fault.BUNDLE,
+        error=sentence,
+    )
+    plugs.announce(plugs.Quarantined(edition, run.pk, sentence, at))
+    _ring_for_next(run)
+    return Run.State.QUARANTINED
 
 
 @transaction.atomic
@@ -91,9 +117,18 @@ def _held(claim: Claim) -> Run:
     return run
 
 
-def _end(claim: Claim, state: Run.State, report: Report, *, at: datetime, **fields: Any) -> None:
+def _end(
+    claim: Claim,
+    state: Run.State,
+    report: Report,
+    *,
+    at: datetime,
+    edition: Edition | None = None,
+    **fields: Any,
+) -> None:
     claim.write(
         state=state,
+        edition=edition,
         finished_at=at,
         lease_until=None,
         doing="",
@@ -101,6 +136,10 @@ def _end(claim: Claim, state: Run.State, report: Report, *, at: datetime, **fiel
         resources=report.resources,
         exit_code=report.exit_code,
         **fields,
+    )
+    CheckResult.objects.bulk_create(
+        CheckResult(run_id=claim.run_id, edition=edition, **vars(result))
+        for result in report.results
     )
 
 

@@ -205,6 +205,61 @@ class LogChunk(models.Model):
         return f"{self.run_id}/{self.sequence}"
 
 
+class CheckResult(models.Model):
+    """What became of one expectation on data in one run. Never changed."""
+
+    class Stage(models.TextChoices):
+        CODE = "code", "In the code"
+        INPUT = "input", "Input"
+        OUTPUT = "output", "Output"
+        METRICS = "metrics", "Metrics"
+
+    class Severity(models.TextChoices):
+        BLOCK = "block", "Blocks"
+        WARN = "warn", "Warns"
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="check_results")
+    edition = models.ForeignKey(
+        Edition, on_delete=models.PROTECT, null=True, related_name="check_results"
+    )
+    name = models.CharField(max_length=200)
+    stage = models.CharField(max_length=10, choices=Stage)
+    severity = models.CharField(max_length=10, choices=Severity)
+    passed = models.BooleanField()
+    observed = models.CharField(max_length=300, blank=True)
+    expected = models.CharField(max_length=300, blank=True)
+    failing = models.PositiveBigIntegerField(null=True)  # rows
+    total = models.PositiveBigIntegerField(null=True)  # rows
+    sample = models.JSONField(default=list)  # rows as text, masked columns blacked out
+    message = models.CharField(max_length=300, blank=True)
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(stage__in=["code", "input", "output", "metrics"]),
+                name="check_result_stage_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__in=["block", "warn"]), name="check_result_severity_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(failing__isnull=True)
+                | Q(total__isnull=False, failing__lte=models.F("total")),
+                name="check_result_failing_within_total",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state(self) -> str:
+        """passed, failed, or warned: a failure that readers may see beside the edition."""
+        if self.passed:
+            return "passed"
+        return "failed" if self.severity == self.Severity.BLOCK else "warned"
+
+
 class Environment(models.Model):
     """A set of packages for one Python, by the SHA-256 of all that decides its files.
 

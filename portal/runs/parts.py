@@ -1,4 +1,4 @@
-"""What this room adds to the pages of publications: how fresh they are, and the way to refresh them."""
+"""What this room adds to the pages of publications: how fresh and how well checked they are."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.accounts.requests import signed_in
-from portal.publishing.models import Publication, Variant
+from portal.publishing.models import Edition, Publication, Variant
 from portal.publishing.permissions import can_edit
 from portal.runs.queries import RefreshState, state_of, states_of
 
@@ -21,6 +21,13 @@ def refresh_part(
         "executes": version is not None and version.executes,
         "can_edit": can_edit(signed_in(request), publication),
     }
+
+
+def checks_part(request: HttpRequest, edition: Edition) -> dict[str, Any]:
+    """For `runs/_checks.html`; no query for an edition that was not checked."""
+    if not edition.facts.get("checks"):
+        return {"results": []}
+    return {"results": list(edition.check_results.order_by("passed", "pk"))}
 
 
 def refresh_list_part(variants: list[Variant]) -> dict[int, RefreshState]:

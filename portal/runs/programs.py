@@ -4,10 +4,11 @@ import json
 import sys
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
-from portal.publishing.models import Version
+from portal.publishing.models import Edition, Version
 from portal.runs import isolation, results
 from portal.runs.environments.pins import Interpreter
 from portal.runs.errors import BundleError
@@ -15,6 +16,7 @@ from portal.runs.models import Run
 from portal.runs.sandbox import Command, Limits, places
 from portal.runs.workplace import Workplace
 
+CLIENT = settings.BASE_DIR / "client" / "src"  # `import broadsheet`: every run may read it
 DRIVER = settings.BASE_DIR / "reports" / "producers" / "execute.py"  # the only file of ours inside
 
 
@@ -44,7 +46,7 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command
 def _readable(interpreter: Interpreter) -> list[Path]:
     """What the code may read besides its own folders and the system."""
     pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
-    return [DRIVER, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
+    return [DRIVER, CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
 
 
 def limits_for(version: Version) -> Limits:
@@ -91,6 +93,11 @@ def shown_file(version: Version, output: Path) -> str:
     return wanted or ("index.html" if "index.html" in written else written[0])
 
 
+def _previous(edition: Edition | None) -> dict[str, Any]:
+    """What the code is told of the edition that readers see."""
+    return {"number": edition.number, "metrics": edition.metrics} if edition else {}
+
+
 def _environment(
     run: Run, place: Workplace, parameters: str, interpreter: Interpreter
 ) -> dict[str, str]:
@@ -100,10 +107,13 @@ def _environment(
         "HOME": str(place.home),
         "TMPDIR": str(place.temporary),
         "LANG": "C.UTF-8",
+        "PYTHONPATH": str(CLIENT),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PLOTLY_RENDERER": "plotly_mimetype",
         "BROADSHEET_OUTPUT": str(place.output),
         "BROADSHEET_LOGICAL_TIME": run.logical_time.astimezone(UTC).isoformat(),
         "BROADSHEET_PARAMETERS": parameters,
+        "BROADSHEET_PREVIOUS": json.dumps(_previous(run.variant.current)),
+        "BROADSHEET_SAY": str(place.said),
     }

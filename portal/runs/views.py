@@ -61,6 +61,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "environment": pins.environment_of(found.version),
         "log": "".join(chunk.text for chunk in chunks),
         "recent": recent,
+        "results": list(found.check_results.order_by("passed", "pk")),
         "usual_seconds": queries.usual_seconds(recent),
     }
     return render(request, "runs/run.html", context)

@@ -23,6 +23,11 @@ class Workplace:
         return self.root / "output"
 
     @property
+    def said(self) -> Path:
+        """Where the code writes what it says through `import broadsheet`."""
+        return self.work / ".broadsheet-said"
+
+    @property
     def home(self) -> Path:
         return self.root / "home"
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from portal.accounts.models import Role, User
 from portal.management.commands.demo import PEOPLE, STORIES
 from portal.notifications.models import OutboxMessage
 from portal.publishing.models import Publication, PublishEvent, Version
+from portal.runs.checks import tally
 from portal.runs.models import Run, Schedule
+from portal.runs.programs import CLIENT
+from portal.runs.said import Said
 
 DEMO = Path(settings.BASE_DIR) / "reports" / "demo"
 
@@ -100,8 +104,8 @@ def test_demo_refuses_in_production(db, settings, capsys):
 
 def computed(tmp_path: Path, moment: str) -> dict:
     """What the weekly notebook says and reports for a moment, executed the way the portal does."""
-    output = tmp_path / moment.replace(":", "")
-    output.mkdir()
+    told = tmp_path / moment.replace(":", "")
+    told.touch()
     script = (
         "import json, sys, nbformat, nbclient;"
         "notebook = nbformat.read('sales.ipynb', 4);"
@@ -114,7 +118,8 @@ def computed(tmp_path: Path, moment: str) -> dict:
         env={
             **os.environ,
             "BROADSHEET_LOGICAL_TIME": moment,
-            "BROADSHEET_OUTPUT": str(output),
+            "BROADSHEET_SAY": str(told),
+            "PYTHONPATH": str(CLIENT),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         capture_output=True,
@@ -122,10 +127,10 @@ def computed(tmp_path: Path, moment: str) -> dict:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return {
-        "cells": json.loads(done.stdout),
-        "report": json.loads((output / "broadsheet.json").read_text()),
-    }
+    said = Said()
+    for line in told.read_text().splitlines():
+        said.take(line)
+    return {"cells": json.loads(done.stdout), "said": said}
 
 
 @pytest.mark.slow
@@ -136,7 +141,7 @@ def test_weekly_sales_leads_with_the_number_it_computed(tmp_path):
     texts = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
     kinds = [kind for output in outputs for kind in output.get("data", {})]
     headline = next(text for text in texts if text)
-    revenue = f"{monday['report']['metrics']['revenue']:,.0f}".replace(",", "\u00a0")
+    revenue = f"{monday['said'].values['revenue']:,.0f}".replace(",", "\u00a0")
     assert headline.strip().startswith(f"# €\u00a0{revenue} in seven days")
     assert kinds.count("application/vnd.plotly.v1+json") == 2
     assert kinds.count("text/html") == 1
@@ -145,10 +150,18 @@ def test_weekly_sales_leads_with_the_number_it_computed(tmp_path):
 
 @pytest.mark.slow
 def test_weekly_sales_of_one_moment_are_always_the_same_and_differ_from_the_next(tmp_path):
-    first = computed(tmp_path, "2026-11-16T05:41:00Z")["report"]
-    again = computed(tmp_path, "2026-11-16T05:41:30Z")["report"]
-    later = computed(tmp_path, "2026-11-16T05:43:00Z")["report"]
+    first = computed(tmp_path, "2026-11-16T05:41:00Z")["said"]
+    again = computed(tmp_path, "2026-11-16T05:41:30Z")["said"]
+    later = computed(tmp_path, "2026-11-16T05:43:00Z")["said"]
 
-    assert first == again
-    assert first["data_as_of"] == "2026-11-16T05:40:00+00:00"
-    assert first["metrics"]["revenue"] != later["metrics"]["revenue"]
+    assert (first.values, first.data_as_of) == (again.values, again.data_as_of)
+    assert first.data_as_of == datetime(2026, 11, 16, 5, 40, tzinfo=UTC)
+    assert first.values["revenue"] != later.values["revenue"]
+
+
+@pytest.mark.slow
+def test_weekly_sales_checks_its_data(tmp_path):
+    said = computed(tmp_path, "2026-11-16T05:41:00Z")["said"]
+
+    assert tally(said.checks) == {"total": 3, "passed": 3, "warned": 0}
+    assert set(said.facts["metrics"]) == {"revenue", "week on week"}

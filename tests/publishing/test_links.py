@@ -105,11 +105,16 @@ def test_resolve_what_does_not_exist_is_no_such_publication(
         shown(charlie, **address)
 
 
-def test_resolve_quarantined_edition_is_no_such_publication(sales: Publication) -> None:
+def test_resolve_quarantined_edition_is_for_those_who_may_release_it(
+    sales: Publication, charlie: User
+) -> None:
     Edition.objects.filter(number=1).update(state=Edition.State.QUARANTINED)
 
+    assert shown(sales.owner, edition=1) == 1
     with pytest.raises(links.NoSuchPublication):
-        shown(sales.owner, edition=1)
+        shown(charlie, edition=1)
+    with pytest.raises(links.NoSuchPublication):
+        links.resolve_within(sales, links.Address(slug=sales.slug, edition=1))
 
 
 def test_resolve_hides_what_the_person_may_not_see(sales: Publication, charlie: User) -> None:

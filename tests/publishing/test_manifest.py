@@ -162,3 +162,94 @@ def test_parse_refuses_or_answers_with_known_keys(content):
     assert set(found) <= {
         "entry", "title", "summary", "slug", "kind", "audience", "timezone", "run", "schedule",
     }  # fmt: skip
+
+
+CHECKS = """\
+title = "x"
+
+[[checks]]
+file = "orders.csv"
+column = "amount"
+rule = "range"
+min = 0
+
+[[checks]]
+name = "enough revenue"
+metric = "revenue"
+rule = "change"
+change = 20
+severity = "warn"
+"""
+
+
+def test_checks_are_read_with_their_defaults():
+    assert manifest.parse(CHECKS.encode())["checks"] == [
+        {
+            "file": "orders.csv",
+            "column": "amount",
+            "rule": "range",
+            "min": 0,
+            "severity": "block",
+            "stage": "output",
+            "masked": [],
+            "name": "orders.csv amount: range",
+        },
+        {
+            "name": "enough revenue",
+            "metric": "revenue",
+            "rule": "change",
+            "change": 20,
+            "severity": "warn",
+            "stage": "metrics",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "line"),
+    [
+        ("min = 0", "mini = 0", "checks.mini", 7),
+        ("min = 0", 'min = "0"', "checks.min", 7),
+        ("min = 0", "min = nan", "checks.min", 7),
+        ("min = 0", "min = 2\nmax = 1", "checks.max", 8),
+        ("min = 0\n", "", "checks.min is missing", 3),
+        ('column = "amount"\n', "", "checks.column is missing", 3),
+        ('file = "orders.csv"\n', "", "checks.file is missing", 3),
+        ("orders.csv", "../orders.csv", "checks.file", 4),
+        ("orders.csv", "orders.xlsx", "checks.file", 4),
+        ('rule = "range"', 'rule = "ranges"', "checks.rule", 6),
+        ('rule = "range"', "rule = []", "checks.rule", 6),
+        ('rule = "range"\nmin = 0', 'rule = "type"', "checks.type is missing", 3),
+        ('rule = "range"\nmin = 0', 'rule = "type"\ntype = "int"', "checks.type", 7),
+        ('rule = "range"\nmin = 0', 'rule = "allowed"\nvalues = []', "checks.values", 7),
+        ('rule = "range"\nmin = 0', 'rule = "fresh"\nhours = 0', "checks.hours", 7),
+        ("min = 0", 'min = 0\nmasked = "email"', "checks.masked", 8),
+        ("min = 0", 'min = 0\nstage = "metrics"', "checks.stage", 8),
+        ("change = 20", "change = -1", "checks.change", 13),
+        ("change = 20\n", "", "checks.change is missing", 9),
+        ('"warn"', '"fatal"', "checks.severity", 14),
+        ('metric = "revenue"', 'metric = "revenue"\nfile = "a.csv"', "checks.file", 12),
+    ],
+)
+def test_refused_check_names_key_and_line(before, after, key, line):
+    assert CHECKS.count(before) == 1
+
+    message = refusal_of(CHECKS.replace(before, after))
+
+    assert message.startswith(f"broadsheet.toml (line {line}): {key}")
+
+
+@pytest.mark.parametrize("text", ["checks = 3", "checks = [3]", "[checks]\nfile = 1"])
+def test_checks_must_be_tables(text):
+    assert "(line 1): checks must be tables" in refusal_of(text)
+
+
+def test_inline_check_is_named_by_its_list():
+    assert "(line 2): checks.rule" in refusal_of('\nchecks = [{file = "a.csv", rule = "x"}]')
+
+
+def test_there_is_an_end_to_checks():
+    one = '[[checks]]\nfile = "a.csv"\nrule = "rows"\nmin = 1\n'
+
+    assert len(manifest.parse((one * 100).encode())["checks"]) == 100
+    assert "checks must be at most 100" in refusal_of(one * 101)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.runs.checks import Result
@@ -128,6 +128,7 @@ def test_ill_formed_line_is_left_out_with_a_reason(text: str, why: str) -> None:
     assert said == Said()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(KEYS, JSON, max_size=6),
     st.sampled_from(["metric", "check", "progress", "summary", "data_as_of", "else"]),

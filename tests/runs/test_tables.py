@@ -168,6 +168,7 @@ def test_what_cannot_be_judged_has_not_passed(
     assert says in result.message
 
 
+ODD = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # one file is written anew
 CHECKS = {
     "type": {"type": "integer"},
     "range": {"min": 0, "max": 9},
@@ -176,9 +177,7 @@ CHECKS = {
 }
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=ODD)
 @given(st.text(max_size=200) | st.binary(max_size=200), st.sampled_from(sorted(OF_COLUMN)))
 def test_no_csv_crashes_a_rule(tmp_path: Path, content: str | bytes, rule: str) -> None:
     path = tmp_path / "odd.csv"
@@ -190,9 +189,7 @@ def test_no_csv_crashes_a_rule(tmp_path: Path, content: str | bytes, rule: str) 
     assert result.failing is None or result.failing <= result.total
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=ODD)
 @given(
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=5)
     | st.lists(st.none() | st.floats(), max_size=5)

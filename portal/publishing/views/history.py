@@ -5,13 +5,13 @@ from datetime import date
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import actions, archive, links
-from portal.publishing.forms import RollBackForm
+from portal.publishing import actions, archive, links, plugs
+from portal.publishing.forms import ReleaseForm, RollBackForm
 from portal.publishing.models import Edition, Publication
 from portal.publishing.permissions import can_edit, require_edit
 from portal.publishing.views.addresses import follows_links
@@ -33,7 +33,7 @@ def history(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
         "publication": publication,
         "can_edit": editable,
         "archive": shown,
-        "columns": 3 + len(shown.metrics) + editable,
+        "columns": 3 + len(shown.metrics) + shown.has_checks + editable,
         "moves": archive.moves(publication),
         "is_no_day": bool(asked),
     }
@@ -56,6 +56,34 @@ def roll_back(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
     reason = form.cleaned_data["reason"]
     actions.roll_back(edition, by=user, at=timezone.now(), reason=reason)
     messages.success(request, f"Edition {edition} is current again.")
+    return HttpResponseRedirect(links.path_of(publication, variant=edition.variant.slug))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@follows_links
+def release(request: HttpRequest, kind: str, slug: str, number: int) -> HttpResponse:
+    """Ask for the reason, then show an edition that a failed check keeps from readers."""
+    user = signed_in(request)
+    publication = links.find_publication(user, slug, kind=kind)
+    require_edit(user, publication)
+    editions = publication.editions.select_related("publication", "version", "variant__current")
+    edition = get_object_or_404(editions, number=number)
+    if edition.is_good:
+        messages.info(request, f"Edition {edition} is not in quarantine any more.")
+        return HttpResponseRedirect(links.path_of(publication, edition=number))
+    form = ReleaseForm(request.POST or None)
+    if not form.is_valid():
+        context = {"publication": publication, "edition": edition, "form": form} | {
+            "parts": plugs.edition_parts(request, edition)
+        }
+        status = 422 if request.method == "POST" else 200
+        return render(request, "publishing/release.html", context, status=status)
+    reason = form.cleaned_data["reason"]
+    try:
+        actions.release_edition(edition, by=user, at=timezone.now(), reason=reason)
+        messages.success(request, f"Edition {edition} is released. Readers see it now.")
+    except actions.NotQuarantined as error:  # somebody else was first
+        messages.info(request, str(error))
     return HttpResponseRedirect(links.path_of(publication, variant=edition.variant.slug))
 
 

@@ -33,11 +33,14 @@ def publication(
         resolved = links.resolve(user, address)
     except NoEditionYet as missing:
         return _nothing_yet(request, missing.publication, missing.variant)
-    context = _shared(request, resolved.publication, resolved.variant) | {
+    context = _shared(request, resolved.publication, resolved.variant)
+    context["parts"] |= plugs.edition_parts(request, resolved.edition)
+    context |= {
         "address": address,
         "edition": resolved.edition,
         "newer": resolved.newer,
         "reader_url": content.reader_url(resolved.edition, user=user),
+        "differences": _differences(resolved),
         "last_number": archive.last_number(resolved.publication),
         "variants": archive.variants_with_editions(resolved.publication),
         "share": _share_links(resolved),
@@ -74,6 +77,13 @@ def _shared(request: HttpRequest, publication: Publication, variant: Variant) ->
         "can_edit": can_edit(signed_in(request), publication),
         "parts": plugs.page_parts(request, publication, variant),
     }
+
+
+def _differences(resolved: Resolved) -> list[archive.Difference]:
+    """How an edition in quarantine differs from what readers see."""
+    if resolved.edition.is_good or resolved.newer is None:
+        return []
+    return archive.differences(resolved.edition, resolved.newer)
 
 
 def _share_links(resolved: Resolved) -> dict[str, str]:
