@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -64,6 +64,19 @@ def reap() -> dict[int, int]:
         if pid == 0:
             return ended
         ended[pid] = os.waitstatus_to_exitcode(status)
+
+
+@contextlib.contextmanager
+def ending_of(pid: int) -> Iterator[list[int]]:
+    """A descriptor to select on that is readable when the process has ended (pidfd_open(2)); none elsewhere."""
+    if sys.platform != "linux":
+        yield []
+        return
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield [descriptor]
+    finally:
+        os.close(descriptor)
 
 
 def send(pid: int, number: int) -> None:

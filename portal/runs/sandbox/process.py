@@ -167,7 +167,10 @@ class _Watch:
             assert self._process.stdout is not None  # PIPE was asked for
             select.select([self._process.stdout], [], [], LOOK_SECONDS)
         else:
-            time.sleep(LOOK_SECONDS)  # it closed its output and goes on
+            with suppress(
+                subprocess.TimeoutExpired
+            ):  # it closed its output and goes on, or ends now
+                self._process.wait(LOOK_SECONDS)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

@@ -42,8 +42,9 @@ def main() -> None:
 
 def _watch(child: "subprocess.Popen[bytes]", plan: Plan) -> tuple[int, bool]:
     """The exit code, and whether it was us who ended it."""
+    ended = os.pidfd_open(child.pid)
     while child.poll() is None:
-        if select.select([0], [], [], LOOK_SECONDS)[0]:
+        if 0 in select.select([0, ended], [], [])[0]:
             return _stop(child, plan), True
     return child.returncode, False
 
