@@ -143,6 +143,21 @@ def test_readers_keep_the_good_edition_and_are_told(checked: Variant, reader: Cl
     assert "editions/2/" not in page(reader, "/reports/counting/history/")
 
 
+def test_history_tells_readers_no_number_of_a_quarantined_edition(
+    checked: Variant, reader: Client, author: Client
+) -> None:
+    again(checked)
+
+    shown, whole = (page(one, "/reports/counting/history/") for one in (reader, author))
+
+    assert ('data-label="revenue">100<' in shown, 'data-label="revenue">101<' in shown) == (
+        True,
+        False,
+    )
+    assert 'data-label="revenue">101<' in whole
+    assert "Quarantined" in shown
+
+
 def test_author_opens_the_quarantined_edition_with_its_checks(
     checked: Variant, author: Client
 ) -> None:
