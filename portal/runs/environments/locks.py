@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from packaging.utils import canonicalize_name
 
 from portal.common import children
+from portal.common.refusals import Refused
 from portal.publishing.uploads import scratch
 from portal.runs.environments import pythons, uv, wishes
 from portal.runs.environments.pythons import Python
@@ -57,7 +59,26 @@ def resolve(work: Path, *, python: str, is_notebook: bool, meanwhile: Meanwhile)
         locked = lines if wish["exact"] else desk.compile(lines)
         if is_notebook and all(line["name"] != KERNEL for line in locked):
             locked = desk.extend(locked)
-    return Lock("".join(f"{line['text']}\n" for line in locked), chosen)
+    return _lock(locked, chosen)
+
+
+def standard() -> Lock | None:
+    """The lock for code that asks for nothing; None where that runs with the portal's own packages.
+
+    :raises PlatformError: when the file that the setting names cannot be read.
+    """
+    if not settings.STANDARD_ENVIRONMENT:
+        return None
+    path = settings.BASE_DIR / settings.STANDARD_ENVIRONMENT
+    try:
+        lines = children.call("portal.runs.environments.wishes:read_lock", path=str(path))
+    except Refused as refusal:
+        raise PlatformError(f"The standard environment cannot be made. {refusal.message}") from None
+    return _lock(lines, pythons.ours())
+
+
+def _lock(lines: list[Line], python: Python) -> Lock:
+    return Lock("".join(f"{line['text']}\n" for line in lines), python)
 
 
 @dataclass(frozen=True)

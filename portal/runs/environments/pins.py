@@ -14,7 +14,7 @@ from portal.runs.environments import builds, locks, pythons, uv
 from portal.runs.environments.uv import Meanwhile
 from portal.runs.models import Environment, VersionEnvironment
 
-STANDARD_LOCK = settings.BASE_DIR / "requirements.txt"
+OUR_LOCK = settings.BASE_DIR / "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Interpreter:
     folders: tuple[Path, ...]
 
 
-def standard() -> Interpreter:
-    """The portal's own: for versions that ask for nothing."""
+def ours() -> Interpreter:
+    """The portal's own, for versions that ask for nothing where there is no standard lock."""
     return Interpreter(Path(pythons.ours().path), ())
 
 
@@ -43,8 +43,9 @@ def prepare(
     if pinned is None:
         python = version.manifest.get("run", {}).get("python", "")
         lock = locks.resolve(work, python=python, is_notebook=is_notebook, meanwhile=meanwhile)
+        lock = lock or locks.standard()
         if lock is None:
-            return standard()
+            return ours()
         pinned = pin(version, lock.text, lock.python.version)
     here = on_this_machine(pinned)
     builds.make_ready(here, meanwhile)
@@ -58,14 +59,14 @@ def interpreter_of(environment: Environment) -> Interpreter:
 
 
 def environment_of(version: Version) -> Environment | None:
-    """The environment that the version is pinned to; None before its first run, and for the standard one."""
+    """The environment that the version is pinned to; None before its first run, and for the portal's own."""
     return Environment.objects.filter(pins__version=version).first()
 
 
 def lock_of(version: Version) -> str:
     """The lock that makes the version's environment again, anywhere."""
     pinned = environment_of(version)
-    return pinned.lock if pinned else STANDARD_LOCK.read_text("utf-8")
+    return pinned.lock if pinned else OUR_LOCK.read_text("utf-8")
 
 
 @transaction.atomic

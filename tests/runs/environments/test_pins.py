@@ -6,7 +6,7 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.publishing.actions import Wish, publish_bundle, roll_back
 from portal.publishing.models import Audience, Publication, Variant
-from portal.runs.environments import pins
+from portal.runs.environments import locks, pins
 from portal.runs.models import Environment, Run, VersionEnvironment
 from tests.runs.authors import COUNTING, bundle_of, publish_script
 from tests.runs.conftest import MONDAY
@@ -15,6 +15,7 @@ from tests.runs.test_director import again, ended, log_of, page_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
+TABULATE = "tabulate==0.9.0 --hash=sha256:024ca478df22e9340661486f85298cff5f6dcdba14f3813e8830015b9ed1948f\n"
 TELL_SIX = COUNTING.replace('os.environ["BROADSHEET_LOGICAL_TIME"]', "six.__version__ + str(ROUND)")
 
 
@@ -91,6 +92,51 @@ def test_notebook_without_kernel_in_its_requirements_runs(alice, shelf, index):
 
     assert run.state == Run.State.SUCCEEDED, run.error
     assert f"1.16.0 {shelf}" in page_of(run.edition)
+
+
+def test_code_that_names_no_packages_gets_the_standard_ones(
+    alice, shelf, index, settings, tmp_path
+):
+    lock = tmp_path / "standard.txt"
+    lock.write_text(TABULATE)
+    settings.STANDARD_ENVIRONMENT = str(lock)
+    source = "import tabulate as six\nROUND = 1\n" + TELL_SIX
+    variant = publish_script(source, by=alice, at=MONDAY)
+
+    run = ended(variant)
+
+    assert "0.9.0" in page_of(run.edition)
+    assert pins.lock_of(variant.version) == lock.read_text()
+
+
+def test_standard_lock_that_is_not_there_is_our_fault(alice, settings):
+    settings.STANDARD_ENVIRONMENT = "reports/no-such-file.txt"
+
+    run = ended(publish_script(COUNTING, by=alice, at=MONDAY))
+
+    assert (run.state, run.fault) == ("failed", "platform")
+    assert "standard environment cannot be made" in run.error
+
+
+def test_standard_lock_that_we_ship_has_what_the_guide_promises(settings):
+    settings.STANDARD_ENVIRONMENT = "reports/standard-environment.txt"
+
+    lock = locks.standard()
+
+    names = {line.split("==")[0] for line in lock.text.splitlines()}
+    assert names >= {
+        "ipykernel",
+        "pandas",
+        "plotly",
+        "matplotlib",
+        "seaborn",
+        "altair",
+        "pyarrow",
+        "openpyxl",
+        "scikit-learn",
+        "statsmodels",
+    }
+    assert all("--hash=sha256:" in line for line in lock.text.splitlines())
 
 
 def test_lock_of_a_version_without_requirements_is_the_standard_one(counting):
