@@ -110,6 +110,8 @@ def _name_of(check: Check) -> str:
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value.strip()) <= LONGEST_NAME:
         raise BadKey(key, f"must be a text of 1 to {LONGEST_NAME} characters")
+    if not value.isprintable():
+        raise BadKey(key, "must not hold control characters")
     return value.strip()
 
 
@@ -150,7 +152,7 @@ def _values(key: str, value: object) -> list[str | float]:
         raise BadKey(key, f"must be a list of 1 to {MOST_VALUES} values")
     if not all(isinstance(one, str | int | float) for one in value):
         raise BadKey(key, "must be texts, numbers, true or false")
-    return value
+    return [_text(key, one) if isinstance(one, str) else one for one in value]
 
 
 def _columns(key: str, value: object) -> list[str]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from portal.common.text import one_line
 from portal.runs.checks import MASK, Result
 
 JSON = Any
@@ -54,7 +55,7 @@ def unjudged(check: Check, message: str) -> Result:
         stage=check["stage"],
         severity=check["severity"],
         passed=False,
-        message=message[:LONGEST_TEXT],
+        message=one_line(message, length=LONGEST_TEXT),
     )
 
 
@@ -198,7 +199,7 @@ class _Judge:
             names = [self._column, *(name for name in row if name != self._column)]
             self.sample.append(
                 {
-                    name[:LONGEST_CELL]: MASK if name in self._masked else _short(row.get(name))
+                    _short(name): MASK if name in self._masked else _short(row.get(name))
                     for name in names[:SAMPLE_COLUMNS]
                 }
             )
@@ -344,8 +345,8 @@ def _plain(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+    """A cell as it is kept: without what a database or a page cannot hold."""
+    return "" if value is None else one_line(str(value)[: 2 * LONGEST_CELL], length=LONGEST_CELL)
 
 
 _RULES: dict[str, Callable[[Check], Callable[[Any], bool]]] = {

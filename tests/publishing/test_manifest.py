@@ -225,6 +225,7 @@ def test_checks_are_read_with_their_defaults():
         ('rule = "range"\nmin = 0', 'rule = "fresh"\nhours = 0', "checks.hours", 7),
         ("min = 0", 'min = 0\nmasked = "email"', "checks.masked", 8),
         ("min = 0", 'min = 0\nstage = "metrics"', "checks.stage", 8),
+        ("min = 0", 'min = 0\nname = "a\\u0000b"', "checks.name", 8),
         ("change = 20", "change = -1", "checks.change", 13),
         ("change = 20\n", "", "checks.change is missing", 9),
         ('"warn"', '"fatal"', "checks.severity", 14),

@@ -168,6 +168,16 @@ def test_what_cannot_be_judged_has_not_passed(
     assert says in result.message
 
 
+def test_what_no_database_holds_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("a\x00b,amount\nx\x00y\u202ez,no\n")
+
+    result = judged(path, column="amount", rule="type", type="number")
+
+    assert result.sample == [{"amount": "no", "ab": "xyz"}]
+    assert "\x00" not in repr(judged(path, column="b", rule="not_null"))
+
+
 ODD = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # one file is written anew
 CHECKS = {
     "type": {"type": "integer"},
