@@ -37,9 +37,11 @@ def index() -> None:
 
 
 @pytest.fixture
-def shelf(settings, tmp_path: Path) -> Iterator[Path]:
-    """The folder of built environments of this test."""
-    settings.ENVIRONMENTS_DIR = tmp_path / "environments"
+def shelf(settings) -> Iterator[Path]:
+    """The folder of built environments of this test, in the data folder, which runs must not see otherwise."""
+    settings.ENVIRONMENTS_DIR = Path(
+        tempfile.mkdtemp(prefix="environments-", dir=settings.DATA_DIR)
+    )
     yield settings.ENVIRONMENTS_DIR
     for place, _, _ in os.walk(settings.ENVIRONMENTS_DIR):
         Path(place).chmod(0o700)  # they are read-only
