@@ -86,7 +86,7 @@ def _note_failed(news: RunFailed) -> int:
 
 def _told_lately(variant: Variant, prefix: str, *, before: datetime) -> bool:
     """Whether a failure of this variant was told within the hour; the lock makes two at once take turns."""
-    Variant.objects.select_for_update().get(pk=variant.pk)
+    Variant.objects.select_for_update(no_key=True).get(pk=variant.pk)
     return OutboxMessage.objects.filter(
         kind=OutboxMessage.Kind.FAILED,
         publication_id=variant.publication_id,

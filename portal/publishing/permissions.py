@@ -1,4 +1,5 @@
-"""Who may see and change one publication; `visible_to` says the same of lists, and a test holds the two equal."""
+"""Who may see and change one publication. `visible_to` and `editable_by` say the same of lists, and a test holds
+them equal."""
 
 from django.core.exceptions import PermissionDenied
 
@@ -14,12 +15,17 @@ def can_view(user: User, publication: Publication) -> bool:
 
 
 def can_edit(user: User, publication: Publication) -> bool:
-    """Publish, refresh, schedule, roll back and embed it: its owner, authors of its team, admins."""
+    """Publish, refresh, schedule, roll back and embed it: its owner, authors of its team, admins.
+
+    What is for the owner alone is not the team's either: nobody may change what they may not see.
+    """
     if user.is_admin:
         return True
     if not user.may_publish:
         return False
-    return publication.owner_id == user.pk or _is_member(user, publication)
+    if publication.owner_id == user.pk:
+        return True
+    return publication.audience != Audience.OWNER and _is_member(user, publication)
 
 
 def can_embed(user: User, publication: Publication) -> bool:

@@ -186,6 +186,32 @@ def test_publish_bundle_is_not_for_authors_of_other_teams(alice: User, rita: Use
         publish("b", rita)
 
 
+def test_publish_bundle_to_what_one_may_not_see_tells_nothing_of_it(alice: User, bob: User) -> None:
+    publish("first", alice, title="Takeover of a rival", audience="owner")
+
+    for by_name in (None, True, False):
+        with pytest.raises(actions.SlugTaken) as refusal:
+            publish("mine", bob, create=by_name)
+        assert str(refusal.value) == "The slug weekly-sales is taken. Choose another."
+    assert Version.objects.count() == 1
+
+
+def test_publish_bundle_does_not_suggest_a_slug_that_one_may_not_see(
+    alice: User, bob: User
+) -> None:
+    publish("first", alice, audience="owner")
+
+    assert publish("mine", bob, slug="weekly-sale").publication.slug == "weekly-sale"
+
+
+def test_publish_bundle_does_not_say_whose_a_former_slug_was(alice: User, bob: User) -> None:
+    publication = publish("first", alice, title="Takeover", audience="owner").publication
+    SlugRedirect.objects.create(slug="old-sales", publication=publication, created_at=MONDAY)
+
+    with pytest.raises(actions.SlugTaken, match="was the slug of another"):
+        publish("mine", bob, slug="old-sales")
+
+
 def test_publish_bundle_leaves_an_audit_trail(alice: User) -> None:
     publish("a", alice)
 
