@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from portal.common import children
+from portal.common.storage import OutOfSpace
 from portal.publishing.actions import Bundle, Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files
@@ -30,9 +31,15 @@ class UploadedFile:
 
 @contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
-    """A folder of our own that is gone afterwards, whatever happens."""
-    settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=settings.SCRATCH_DIR))
+    """A folder of our own that is gone afterwards, whatever happens.
+
+    :raises portal.common.storage.OutOfSpace: when it cannot be made.
+    """
+    try:
+        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=settings.SCRATCH_DIR))
+    except OSError as error:
+        raise OutOfSpace(f"{settings.SCRATCH_DIR}: {error.strerror}") from error
     try:
         yield folder
     finally:

@@ -358,3 +358,14 @@ def test_upload_without_room_says_so_and_keeps_nothing(
     assert page.status_code == 507
     assert "There is no room left" in page.content.decode()
     assert is_untouched()
+
+
+def test_upload_without_room_for_a_folder_says_so(
+    alice: User, reading: Reading, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "not-a-folder").write_text("in the way")
+    settings.SCRATCH_DIR = tmp_path / "not-a-folder" / "tmp"
+
+    response = reading(alice).post("/upload/", {"file": file()}, headers=JSON)
+
+    assert (response.status_code, response.json()["error"]) == (507, "out_of_space")
