@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.requests import signed_in
@@ -37,7 +38,7 @@ def publication(
         "address": address,
         "edition": resolved.edition,
         "newer": resolved.newer,
-        "reader_url": content.reader_url(resolved.edition, user=user),
+        "reader_url": content.reader_url(resolved.edition, user=user, at=timezone.now()),
         "last_number": archive.last_number(resolved.publication),
         "variants": archive.variants_with_editions(resolved.publication),
         "share": _share_links(resolved),
