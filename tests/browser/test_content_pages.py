@@ -41,7 +41,11 @@ class Viewer:
 
     def framed(self, body: str, **options: object) -> list[int]:
         """The heights that a framed page with this body asks for until it is quiet."""
-        (self.folder / "index.html").write_text(shell.page("Test", body, **options), "utf-8")
+        return self.framed_as_is(shell.page("Test", body, **options))
+
+    def framed_as_is(self, html: str) -> list[int]:
+        """The same of a page that is not ours."""
+        (self.folder / "index.html").write_text(html, "utf-8")
         self.open("host")
         self.page.wait_for_timeout(700)
         return self.heights()
@@ -85,6 +89,29 @@ def test_frame_is_as_high_as_its_content(viewer: Viewer) -> None:
         "Math.ceil(document.querySelector('main').getBoundingClientRect().height)"
     )
     assert heights[-1] >= 1234
+
+
+@pytest.mark.parametrize(
+    ("style", "last", "below"),
+    [
+        ("margin:0", '<p style="margin:0 0 30px">end</p>', 30),
+        ("margin:0", '<div><p style="margin:0 0 30px">end</p></div>', 30),
+        ("margin:0", '<div style="padding-bottom:5px"><p style="margin:0 0 30px">end</p></div>', 0),
+        ("margin:0 0 40px", '<p style="margin:0 0 30px">end</p>', 40),
+        ("margin:0 0 40px;padding:0 0 5px", '<p style="margin:0 0 30px">end</p>', 75),
+    ],
+)
+def test_frame_of_an_authors_page_has_room_for_its_last_margin(
+    viewer: Viewer, style: str, last: str, below: int
+) -> None:
+    page = f'<!doctype html><body style="{style}"><script src="/static/content/sandbox.js"></script>{last}'
+
+    heights = viewer.framed_as_is(page)
+
+    end = viewer.page.frames[1].evaluate(
+        "Math.ceil([...document.body.children].at(-1).getBoundingClientRect().bottom)"
+    )
+    assert heights[-1] == end + below
 
 
 @pytest.mark.parametrize("height", ["100vh", "calc(100vh + 60px)", "200vh"])

@@ -34,6 +34,8 @@ def publication(
         resolved = links.resolve(user, address)
     except NoEditionYet as missing:
         return _nothing_yet(request, missing.publication, missing.variant)
+    if _is_poll(request):
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context = _shared(request, resolved.publication, resolved.variant) | {
         "address": address,
         "edition": resolved.edition,
@@ -65,7 +67,13 @@ def _nothing_yet(request: HttpRequest, publication: Publication, variant: Varian
     context = _shared(request, publication, variant) | {
         "version": publication.versions.select_related("created_by").order_by("-pk").first()
     }
-    return render(request, "publishing/nothing_yet.html", context)
+    template = "_waiting.html" if _is_poll(request) else "nothing_yet.html"
+    return render(request, f"publishing/{template}", context)
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether the page that waits for a first edition asks, not a person."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def _shared(request: HttpRequest, publication: Publication, variant: Variant) -> dict[str, Any]:
