@@ -30,5 +30,5 @@ def slugify(text: str) -> str:
 
 def label(name: str) -> str:
     """A name from code as people write it: `change_percent` as `Change percent`; `AUC` stays."""
-    words = " ".join(name.replace("_", " ").split())
+    words = " ".join(name.replace("_", " ").split()) or name
     return words[:1].upper() + words[1:]
