@@ -101,8 +101,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: the log has the traceback, the page has the id to quote. 503 where the database was locked or away."""
-    is_busy = isinstance(sys.exception(), OperationalError)
-    return answer(request, TOO_BUSY if is_busy else OUR_FAULT)
+    if not isinstance(sys.exception(), OperationalError):
+        return answer(request, OUR_FAULT)
+    response = answer(request, TOO_BUSY)
+    response.headers["Retry-After"] = "60"
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
