@@ -14,7 +14,7 @@ from portal.notifications.letters import Letter, failed_letter, published_letter
 from portal.notifications.models import OutboxMessage, Subscription
 from portal.publishing.audit import record
 from portal.publishing.models import Publication, Variant
-from portal.publishing.permissions import can_view
+from portal.publishing.permissions import can_view, viewers
 from portal.publishing.plugs import Announcement, Published, RunFailed
 from portal.runs.models import Run
 
@@ -54,7 +54,8 @@ def note(announcement: Announcement) -> int:
 
 def _note_published(news: Published) -> int:
     publication = news.edition.publication
-    followers = User.objects.filter(subscriptions__publication=publication)
+    followers = viewers(publication).filter(subscriptions__publication=publication)
+    followers = followers.filter(is_active=True).exclude(email="")
     if news.by is not None:
         followers = followers.exclude(pk=news.by.pk)
     return _write(
@@ -74,12 +75,13 @@ def _note_failed(news: RunFailed) -> int:
     prefix = f"failed/{run.variant_id}/"
     if _told_lately(run.variant, prefix, before=news.at):
         return 0
+    people = {run.variant.publication.owner, run.version.created_by}
     return _write(
         OutboxMessage.Kind.FAILED,
         key=f"{prefix}{run.pk}",
         letter=failed_letter(run, sentence=news.sentence, at=news.at),
         publication=news.publication,
-        recipients={run.variant.publication.owner, run.version.created_by},
+        recipients=[person for person in people if may_be_told(person, news.publication)],
         at=news.at,
     )
 
@@ -117,7 +119,6 @@ def _write(
             created_at=at,
         )
         for person in recipients
-        if may_be_told(person, publication)
     ]
     OutboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
     return len(messages)

@@ -7,7 +7,7 @@ from hypothesis.extra.django import TestCase
 
 from portal.accounts.models import Membership, Role, Team, User
 from portal.publishing.models import Audience, Kind, Publication
-from portal.publishing.permissions import can_edit, can_embed, can_view
+from portal.publishing.permissions import can_edit, can_embed, can_view, viewers
 from tests import factories
 from tests.factories import MONDAY
 
@@ -63,6 +63,7 @@ class TestVisibility(TestCase):
             visible = {found for found in everything if can_view(person, found)}
             editable = {found for found in everything if can_edit(person, found)}
             assert set(Publication.objects.visible_to(person)) == visible
+            assert {found for found in everything if person in viewers(found)} == visible
             assert set(Publication.objects.editable_by(person)) == editable
             assert {found for found in editable if person.is_active} <= visible
 
