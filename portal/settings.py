@@ -18,7 +18,8 @@ YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def _text(name: str, default: str = "") -> str:
-    return os.environ.get(name, default).strip()
+    """The variable's value; one that is set to nothing counts as not set."""
+    return os.environ.get(name, "").strip() or default
 
 
 def _number(name: str, default: int) -> int:
