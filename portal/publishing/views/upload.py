@@ -53,8 +53,9 @@ class Refusal:
 @follows_links
 def upload(request: HttpRequest, kind: str = "", slug: str = "") -> HttpResponse:
     """The form, and what it sends."""
-    require_author(signed_in(request))
     publication = _publication(request, kind, slug) if slug else None
+    if publication is None:
+        require_author(signed_in(request))
     if request.method != "POST":
         return _page(request, UploadForm(), publication)
     try:
