@@ -90,8 +90,8 @@ def test_command_that_is_too_slow_is_stopped(tmp_path: Path) -> None:
 
 def test_command_may_tidy_up_when_it_is_stopped(tmp_path: Path) -> None:
     source = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('tidied', flush=True), sys.exit(0)))\n"
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'tidied\\n'), sys.exit(0)))\n"
         "print('ready', flush=True)\ntime.sleep(600)"
     )
 
