@@ -4,7 +4,6 @@ Nothing is recorded here: a refusal leaves no row and no link, at most blobs tha
 the sweep of unused blobs removes.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.common import children
+from portal.common import children, folders
 from portal.common.storage import OutOfSpace
 from portal.publishing.actions import Bundle, Rendered
 from portal.publishing.formats import formats_by_extension
@@ -43,7 +42,7 @@ def scratch(prefix: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
 
 
 def receive(uploads: Sequence[UploadedFile], *, kind: str = "") -> Bundle:
