@@ -57,6 +57,12 @@
     if (grown && !chasing) tell("resize", { height });
   };
   addEventListener("load", measure);
+  // What scrolls sideways must be reachable by keyboard, in browsers that do not see to it.
+  addEventListener("load", () => {
+    for (const box of document.querySelectorAll("[data-broadsheet-page] :is(.scroll, pre)")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    }
+  });
   addEventListener("DOMContentLoaded", () => {
     const watch = new ResizeObserver(measure);
     for (const box of [document.body, ...document.body.children]) watch.observe(box);

@@ -353,6 +353,41 @@ def test_plotly_chart_is_drawn_as_wide_as_its_page(viewer: Viewer) -> None:
     assert viewer.problems == []
 
 
+def test_plotly_chart_is_printed_whole(viewer: Viewer) -> None:
+    page = produce(viewer, "figure.json", json.dumps(BARS))
+    expect(page.locator(".bars .point")).to_have_count(2)
+    page.wait_for_function("document.querySelector('.main-svg').hasAttribute('viewBox')")
+
+    page.emulate_media(media="print")
+    edges = page.evaluate(  # at once, as on paper: nobody waits for the chart to be drawn again
+        """() => { document.querySelector('.plot').parentElement.style.width = '300px';
+        return [...document.querySelectorAll('.bars .point')].map(bar => bar.getBoundingClientRect().right); }"""
+    )
+
+    assert max(edges) < 340
+
+
+def test_title_of_a_plotly_chart_takes_two_lines_on_a_phone(viewer: Viewer) -> None:
+    viewer.page.set_viewport_size({"width": 360, "height": 700})
+    title = "The long lanes run late, and the short ones run early"
+
+    page = produce(viewer, "figure.json", json.dumps({**BARS, "layout": {"title": title}}))
+
+    lines = page.locator(".gtitle tspan.line")
+    expect(lines).to_have_count(2)
+    assert " ".join(lines.all_text_contents()) == title
+    assert page.evaluate("document.querySelector('.gtitle').getBoundingClientRect().right") <= 360
+
+
+def test_what_scrolls_sideways_can_be_reached_by_keyboard(viewer: Viewer) -> None:
+    wide = '<div class="scroll"><table><tr><td style="min-width:3000px">wide</td></tr></table></div>'
+
+    page = viewer.show(f"{wide}<pre>short</pre>")
+
+    expect(page.locator(".scroll")).to_have_attribute("tabindex", "0")
+    assert page.locator("pre").get_attribute("tabindex") is None
+
+
 def test_plotly_chart_follows_the_system_into_the_dark(viewer: Viewer) -> None:
     page = produce(viewer, "figure.json", json.dumps(BARS))
     bar = page.locator(".bars .point path").first
