@@ -359,12 +359,16 @@ def test_plotly_chart_is_printed_whole(viewer: Viewer) -> None:
     page.wait_for_function("document.querySelector('.main-svg').hasAttribute('viewBox')")
 
     page.emulate_media(media="print")
-    edges = page.evaluate(  # at once, as on paper: nobody waits for the chart to be drawn again
-        """() => { document.querySelector('.plot').parentElement.style.width = '300px';
-        return [...document.querySelectorAll('.bars .point')].map(bar => bar.getBoundingClientRect().right); }"""
+    edge, picture, place = page.evaluate(  # at once, as on paper: nobody draws the chart again
+        """() => {
+        document.querySelector('.plot').parentElement.style.width = '300px';
+        const box = (what) => [...document.querySelectorAll(what)].at(-1).getBoundingClientRect();
+        return [box('.bars .point').right, box('.main-svg').height, box('.plot').height];
+        }"""
     )
 
-    assert max(edges) < 340
+    assert edge < 340
+    assert picture == pytest.approx(place, abs=1)
 
 
 def test_title_of_a_plotly_chart_takes_two_lines_on_a_phone(viewer: Viewer) -> None:
@@ -380,7 +384,9 @@ def test_title_of_a_plotly_chart_takes_two_lines_on_a_phone(viewer: Viewer) -> N
 
 
 def test_what_scrolls_sideways_can_be_reached_by_keyboard(viewer: Viewer) -> None:
-    wide = '<div class="scroll"><table><tr><td style="min-width:3000px">wide</td></tr></table></div>'
+    wide = (
+        '<div class="scroll"><table><tr><td style="min-width:3000px">wide</td></tr></table></div>'
+    )
 
     page = viewer.show(f"{wide}<pre>short</pre>")
 
