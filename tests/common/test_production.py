@@ -19,7 +19,9 @@ COMPLETE = {
 def manage(folder: Path, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
     """A command in production; a change to nothing takes the variable away."""
     plain = {
-        name: value for name, value in os.environ.items() if not name.startswith("BROADSHEET_")
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BROADSHEET_", "DJANGO_"))
     }
     plain |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "BROADSHEET_DATA_DIR": str(folder)}
     given = {name: value for name, value in (COMPLETE | changes).items() if value}
