@@ -143,8 +143,8 @@ def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Ver
     version = _add_version(publication, bundle, wish, by=by, at=at)
     variant, _ = Variant.objects.get_or_create(publication=publication, slug=DEFAULT_VARIANT)
     Variant.objects.filter(pk=variant.pk).update(version=version)
-    variant.version = version
-    _apply_schedule(variant, bundle, by=by, at=at)
+    former, variant.version = variant.version, version
+    _apply_schedule(variant, bundle, former, by=by, at=at)
     if bundle.rendered is not None:
         edition = add_edition(
             bundle.rendered, version=version, variant=variant, logical_time=at, by=by, at=at
@@ -386,6 +386,10 @@ def _next_number(latest: Version | None, change: str) -> tuple[int, int]:
     return (latest.major + 1, 0) if change == "major" else (latest.major, latest.minor + 1)
 
 
-def _apply_schedule(variant: Variant, bundle: Bundle, *, by: User, at: datetime) -> None:
-    if bundle.manifest.get("schedule"):
-        plugs.schedule(variant, bundle.manifest["schedule"], by=by, at=at)
+def _apply_schedule(
+    variant: Variant, bundle: Bundle, former: Version | None, *, by: User, at: datetime
+) -> None:
+    """A manifest's schedule counts when it is new there: what was set or paused since stays otherwise."""
+    wish = bundle.manifest.get("schedule")
+    if wish and (former is None or former.manifest.get("schedule") != wish):
+        plugs.schedule(variant, wish, by=by, at=at)

@@ -16,7 +16,8 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.runs.models import Run
+from portal.runs import schedules
+from portal.runs.models import Run, Schedule
 from tests import factories
 from tests.factories import MONDAY, WEEK, bundle
 
@@ -51,6 +52,23 @@ def test_publish_bundle_queues_code_and_shows_nothing_yet(alice: User) -> None:
 
     assert Variant.objects.get(publication=version.publication).current is None
     assert Run.objects.get(version=version).state == Run.State.QUEUED
+
+
+def test_publish_bundle_leaves_a_paused_schedule_alone_until_the_manifest_changes(
+    alice: User,
+) -> None:
+    def plan_after(text: str, minutes: int) -> list[int | None]:
+        made = factories.code(text, manifest={"schedule": {"every_minutes": minutes}})
+        actions.publish_bundle(made, Wish(slug="sales"), by=alice, at=MONDAY)
+        enabled = Schedule.objects.filter(enabled=True)
+        return list(enabled.values_list("every_minutes", flat=True))
+
+    first = plan_after("print(1)", 30)
+    schedules.pause(Variant.objects.get(), by=alice, at=MONDAY)
+
+    assert first == [30]
+    assert plan_after("print(2)", 30) == []
+    assert plan_after("print(3)", 60) == [60]
 
 
 def test_publish_bundle_counts_minor_by_default_and_major_when_asked(alice: User) -> None:
