@@ -12,5 +12,5 @@ urlpatterns = [
     path("c/<str:token>/", content_views.content_file, {"path": ""}, name="content-entry"),
     path("c/<str:token>/<path:path>", content_views.content_file, name="content-file"),
     path("e/<str:token>/", content_views.embed_page, name="embed-page"),
-    path("health/live", health.live),
+    path("health/live", health.live, name="health-live"),
 ]

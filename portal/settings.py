@@ -8,15 +8,18 @@ import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def _text(name: str, default: str = "") -> str:
-    return os.environ.get(name, default).strip()
+    """The variable's value; one that is set to nothing counts as not set."""
+    return os.environ.get(name, "").strip() or default
 
 
 def _number(name: str, default: int) -> int:
@@ -30,11 +33,23 @@ def _number(name: str, default: int) -> int:
 
 
 def _flag(name: str, *, default: bool = False) -> bool:
-    return {"": default, "1": True, "true": True, "yes": True}.get(_text(name).lower(), False)
+    value = _text(name).lower()
+    known = {"": default, **dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} is a flag: true or false, not {value!r}.")
+    return known[value]
 
 
 def _items(name: str) -> list[str]:
     return [item.strip() for item in _text(name).split(",") if item.strip()]
+
+
+def _zone(name: str, default: str) -> str:
+    value = _text(name, default)
+    try:
+        return ZoneInfo(value).key
+    except (OSError, ValueError, KeyError):
+        raise ImproperlyConfigured(f"{name} must be like Europe/Berlin, not {value!r}.") from None
 
 
 def _origin(name: str, default: str) -> str:
@@ -50,6 +65,10 @@ if ENVIRONMENT not in {"development", "production"}:
     raise ImproperlyConfigured("BROADSHEET_ENV is either development or production.")
 PRODUCTION = ENVIRONMENT == "production"
 DEBUG = _flag("BROADSHEET_DEBUG")
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured(
+        "BROADSHEET_DEBUG shows code and settings to everybody: never in production."
+    )
 DATA_DIR = Path(_text("BROADSHEET_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 
 # Secrets ----------------------------------------------------------------------------------------
@@ -94,8 +113,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "storages",
     "portal",
     "reports",
     "visualizations",
@@ -149,7 +166,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-DISPLAY_TIME_ZONE = _text("BROADSHEET_TIME_ZONE", "Europe/Berlin")
+DISPLAY_TIME_ZONE = _zone("BROADSHEET_TIME_ZONE", "Europe/Berlin")
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -164,6 +181,9 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.common.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002"
+]  # our own middleware sends it: on the portal, not on the content origin
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS and _flag("BROADSHEET_SSL_REDIRECT", default=True)
@@ -238,9 +258,6 @@ except OSError as error:
     ) from None
 FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-FILE_UPLOAD_PERMISSIONS = 0o600
-DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 UPLOAD_MAX_BYTES = _number("BROADSHEET_UPLOAD_MAX_MB", 200) * 1_000_000
 UPLOAD_SECONDS = _number("BROADSHEET_UPLOAD_SECONDS", 20)
@@ -328,5 +345,5 @@ LOGGING: dict[str, Any] = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "json" if PRODUCTION else "line"}
     },
     "root": {"handlers": ["stderr"], "level": _text("BROADSHEET_LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "fontTools": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}},
 }

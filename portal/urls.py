@@ -4,16 +4,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.accounts.urls import urlpatterns as accounts
+from portal.common import health
 from portal.notifications.urls import urlpatterns as notifications
 from portal.publishing.urls import urlpatterns as publishing
 from portal.runs.urls import urlpatterns as runs
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
     path("", include(accounts)),
     path("", include(runs)),
     path("", include(notifications)),
-    path("", include(runs)),
     path("", include(publishing)),
 ]
 

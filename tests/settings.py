@@ -13,4 +13,7 @@ from portal.settings import *  # noqa: E402, F403, TID251 - the settings under t
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, for made-up people
 CELERY_BROKER_URL = "memory://"
+WHITENOISE_AUTOREFRESH = (
+    True  # looks for a file when it is asked for: every browser of a test would list all
+)
 STATIC_ROOT = DATA  # WhiteNoise warns when it is not there; files come from the finders

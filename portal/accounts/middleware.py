@@ -7,9 +7,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 
+from portal.common.errors import wants_json
 from portal.common.middleware import is_content_host
 
-OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/", "/oembed")
+OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/")
 
 
 def require_sign_in(
@@ -24,7 +25,7 @@ def require_sign_in(
             or request.user.is_authenticated
         ):
             return get_response(request)
-        if "application/json" in request.headers.get("Accept", ""):
+        if wants_json(request):
             return JsonResponse({"error": "not_signed_in", "message": "Sign in first."}, status=401)
         query = urlencode({"next": request.get_full_path()})
         return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")

@@ -4,8 +4,10 @@ Every answer has a status, a code for programs and a sentence. Pages of 5xx ask 
 database: these may be what is broken.
 """
 
+import sys
 from dataclasses import dataclass
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -52,6 +54,12 @@ OUR_FAULT = Problem(
     "That did not work, and it is our fault",
     "Nothing that you published is affected. Try again; if it happens twice, tell the data science team.",
 )
+TOO_BUSY = Problem(
+    503,
+    "too_busy",
+    "Too much is going on just now",
+    "The database did not answer in time. Look whether what you asked for is done; if not, try again in a minute.",
+)
 OUT_OF_SPACE = Problem(
     507,
     "out_of_space",
@@ -92,8 +100,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: the log has the traceback, the page has the id to quote."""
-    return answer(request, OUR_FAULT)
+    """500: the log has the traceback, the page has the id to quote. 503 where the database was locked or away."""
+    if not isinstance(sys.exception(), OperationalError):
+        return answer(request, OUR_FAULT)
+    response = answer(request, TOO_BUSY)
+    response.headers["Retry-After"] = "60"
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -73,9 +73,7 @@ def security_headers(get_response: Handler) -> Handler:
     return middleware
 
 
-PERMISSIONS_POLICY = (
-    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
-)
+PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
 def portal_policy() -> str:

@@ -9,14 +9,14 @@ LOOPBACKS = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 _LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp, see proc(5)
 
 
-class PortInUse(Exception):
-    """Somebody else listens there; the message says who, where that can be known."""
+class PortUnusable(Exception):
+    """The portal cannot listen there; the message says why, and who does, where that can be known."""
 
 
 def loopback_addresses(port: int) -> list[str]:
     """`127.0.0.1:8000`, and `[::1]:8000` where the machine has it: browsers try it first for localhost.
 
-    :raises PortInUse: when one of them is taken.
+    :raises PortUnusable: when one of them is taken, or not for us to take.
     """
     addresses = []
     for host, family in LOOPBACKS.items():
@@ -24,7 +24,9 @@ def loopback_addresses(port: int) -> list[str]:
             socket.create_server((host, port), family=family).close()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise PortInUse(f"Port {port} is in use{_by_whom(port)}.") from None
+                raise PortUnusable(f"Port {port} is in use{_by_whom(port)}.") from None
+            if error.errno == errno.EACCES:
+                raise PortUnusable(f"Port {port} is for administrators only.") from None
             continue  # no IPv6 on this machine
         addresses.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     return addresses

@@ -26,3 +26,9 @@ def slugify(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     return words[:SLUG_LENGTH].rstrip("-")
+
+
+def label(name: str) -> str:
+    """A name from code as people write it: `change_percent` as `Change percent`; `AUC` stays."""
+    words = " ".join(name.replace("_", " ").split()) or name
+    return words[:1].upper() + words[1:]

@@ -21,12 +21,16 @@ def end_of_day(day: date, zone: str) -> datetime:
 
 
 def in_words(duration: timedelta) -> str:
-    """A duration as people say it: `3 min 14 s`, `1 h 42 min`, `2 days`."""
+    """A duration as people say it: `3 min 14 s`, `5 min`, `1 h 42 min`, `2 days`."""
     seconds = max(0, int(duration.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
+        return _two(seconds // 60, "min", seconds % 60, "s")
     if seconds < 2 * 86_400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        return _two(seconds // 3600, "h", seconds % 3600 // 60, "min")
     return f"{seconds // 86_400} days"
+
+
+def _two(large: int, unit: str, small: int, part: str) -> str:
+    return f"{large} {unit} {small} {part}" if small else f"{large} {unit}"

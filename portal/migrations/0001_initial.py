@@ -389,7 +389,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('every_minutes__isnull', True), ('rule', 'cron'), models.Q(('cron', ''), _negated=True)), models.Q(('cron', ''), ('every_minutes__gte', 1), ('rule', 'interval')), _connector='OR'), name='schedule_has_its_rule'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('every_minutes__isnull', True), ('rule', 'cron'), models.Q(('cron', ''), _negated=True)), models.Q(('cron', ''), ('every_minutes__gte', 1), ('every_minutes__isnull', False), ('rule', 'interval')), _connector='OR'), name='schedule_has_its_rule'),
         ),
         migrations.AddConstraint(
             model_name='schedule',

@@ -19,7 +19,7 @@ from portal.notifications.letters import (
 from portal.notifications.models import OutboxMessage, Subscription
 from portal.publishing.audit import record
 from portal.publishing.models import Publication, Variant
-from portal.publishing.permissions import can_view
+from portal.publishing.permissions import can_view, viewers
 from portal.publishing.plugs import Announcement, Published, Quarantined, RunFailed
 from portal.runs.models import Run
 
@@ -61,7 +61,8 @@ def note(announcement: Announcement) -> int:
 
 def _note_published(news: Published) -> int:
     publication = news.edition.publication
-    followers = User.objects.filter(subscriptions__publication=publication)
+    followers = viewers(publication).filter(subscriptions__publication=publication)
+    followers = followers.filter(is_active=True).exclude(email="")
     if news.by is not None:
         followers = followers.exclude(pk=news.by.pk)
     return _write(
@@ -96,19 +97,20 @@ def _tell_repairers(run: Run, prefix: str, letter: Letter, *, at: datetime) -> i
     """Write to those who can repair it, unless they heard of the same kind of trouble within the hour."""
     if _told_lately(run.variant, prefix, before=at):
         return 0
+    people = {run.variant.publication.owner, run.version.created_by}
     return _write(
         OutboxMessage.Kind.FAILED,
         key=f"{prefix}{run.pk}",
         letter=letter,
         publication=run.variant.publication,
-        recipients={run.variant.publication.owner, run.version.created_by},
+        recipients=[person for person in people if may_be_told(person, run.variant.publication)],
         at=at,
     )
 
 
 def _told_lately(variant: Variant, prefix: str, *, before: datetime) -> bool:
     """Whether such trouble of this variant was told within the hour; the lock makes two at once take turns."""
-    Variant.objects.select_for_update().get(pk=variant.pk)
+    Variant.objects.select_for_update(no_key=True).get(pk=variant.pk)
     return OutboxMessage.objects.filter(
         kind=OutboxMessage.Kind.FAILED,
         publication_id=variant.publication_id,
@@ -139,7 +141,6 @@ def _write(
             created_at=at,
         )
         for person in recipients
-        if may_be_told(person, publication)
     ]
     OutboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
     return len(messages)

@@ -24,7 +24,7 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.publishing.permissions import require_author, require_edit
+from portal.publishing.permissions import can_view, require_author, require_edit
 from portal.publishing.trees import StoredFile, record_tree
 
 
@@ -150,8 +150,8 @@ def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Ver
     version = _add_version(publication, bundle, wish, by=by, at=at)
     variant, _ = Variant.objects.get_or_create(publication=publication, slug=DEFAULT_VARIANT)
     Variant.objects.filter(pk=variant.pk).update(version=version)
-    variant.version = version
-    _apply_schedule(variant, bundle, by=by, at=at)
+    former, variant.version = variant.version, version
+    _apply_schedule(variant, bundle, former, by=by, at=at)
     if bundle.rendered is not None:
         edition = add_edition(
             bundle.rendered, version=version, variant=variant, logical_time=at, by=by, at=at
@@ -208,7 +208,7 @@ def publish(edition: Edition, *, by: User | None, at: datetime, reason: str) -> 
             "a reason."
         )
     variant = (
-        Variant.objects.select_for_update(of=("self",))
+        Variant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("current")
         .get(pk=edition.variant_id)
     )
@@ -266,8 +266,12 @@ def release_edition(
 
 
 def lock_publication(pk: int) -> Publication:
-    """Hold the publication until the transaction ends; on SQLite every writing transaction holds all."""
-    return Publication.objects.select_for_update().get(pk=pk)
+    """Hold the publication until the transaction ends; on SQLite every writing transaction holds all.
+
+    `no_key`: rows that only point at it may be added meanwhile. A lock against those too would meet the locks
+    of runs and roll-backs, which add such rows while they hold the variant, in a deadlock.
+    """
+    return Publication.objects.select_for_update(no_key=True).get(pk=pk)
 
 
 def usable_slug(text: str) -> str:
@@ -288,6 +292,8 @@ def _publication_for(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> P
     existing = Publication.objects.filter(slug=slug).first() if slug else None
     if existing is None:
         return _create_publication(slug, bundle, wish, by=by, at=at)
+    if not can_view(by, existing):
+        raise SlugTaken(f"The slug {slug} is taken. Choose another.")
     require_edit(by, existing)
     if wish.create:
         raise SlugTaken(
@@ -303,7 +309,7 @@ def _publication_for(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> P
 def _create_publication(
     slug: str, bundle: Bundle, wish: Wish, *, by: User, at: datetime
 ) -> Publication:
-    _check_new_slug(slug, wish)
+    _check_new_slug(slug, wish, by=by)
     title = one_line(wish.title or bundle.manifest.get("title", "") or bundle.title)
     team = wish.team or by.teams.order_by("name").first()
     audience = wish.audience or bundle.manifest.get("audience", Audience.COMPANY)
@@ -311,19 +317,22 @@ def _create_publication(
         raise PublishingError(
             "You are in no team, so the audience cannot be the team. Choose another audience."
         )
-    publication = Publication.objects.create(
-        kind=_kind(wish, bundle),
+    summary = wish.summary or bundle.manifest.get("summary", "") or bundle.summary
+    publication, created = Publication.objects.get_or_create(
         slug=slug or usable_slug(title),
-        title=title or "Untitled",
-        summary=clean(
-            wish.summary or bundle.manifest.get("summary", "") or bundle.summary, length=2000
-        ),
-        owner=by,
-        team=team,
-        audience=audience,
-        timezone=bundle.manifest.get("timezone", settings.DISPLAY_TIME_ZONE),
-        created_at=at,
+        defaults={
+            "kind": _kind(wish, bundle),
+            "title": title or "Untitled",
+            "summary": clean(summary, length=2000),
+            "owner": by,
+            "team": team,
+            "audience": audience,
+            "timezone": bundle.manifest.get("timezone", settings.DISPLAY_TIME_ZONE),
+            "created_at": at,
+        },
     )
+    if not created:  # somebody took the slug since we looked: go on as if we had come later
+        return _publication_for(bundle, wish, by=by, at=at)
     record("create", publication, by=by, at=at, publication=publication, slug=publication.slug)
     return publication
 
@@ -333,7 +342,8 @@ def _kind(wish: Wish, bundle: Bundle) -> str:
     return kind if kind in Kind.values else Kind.REPORT
 
 
-def _check_new_slug(slug: str, wish: Wish) -> None:
+def _check_new_slug(slug: str, wish: Wish, *, by: User) -> None:
+    """Names and slugs of what the person may not see are not told."""
     if not slug:
         return
     if slug != slugify(slug):
@@ -342,14 +352,14 @@ def _check_new_slug(slug: str, wish: Wish) -> None:
         )
     redirect = SlugRedirect.objects.filter(slug=slug).select_related("publication").first()
     if redirect is not None:
+        whose = f"“{redirect.publication}”" if can_view(by, redirect.publication) else "another"
         raise SlugTaken(
-            f"{slug} was the slug of “{redirect.publication}”, and links to it still work. Choose another."
+            f"{slug} was the slug of {whose}, and links to it still work. Choose another."
         )
     if wish.create:
         return
-    near = get_close_matches(
-        slug, Publication.objects.values_list("slug", flat=True), n=1, cutoff=0.85
-    )
+    known = Publication.objects.visible_to(by).values_list("slug", flat=True)
+    near = get_close_matches(slug, known, n=1, cutoff=0.85)
     if near or wish.create is False:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise SlugUnknown(f"No publication has the slug {slug}.{hint} Say “new” to create it.")
@@ -408,6 +418,10 @@ def _next_number(latest: Version | None, change: str) -> tuple[int, int]:
     return (latest.major + 1, 0) if change == "major" else (latest.major, latest.minor + 1)
 
 
-def _apply_schedule(variant: Variant, bundle: Bundle, *, by: User, at: datetime) -> None:
-    if bundle.manifest.get("schedule"):
-        plugs.schedule(variant, bundle.manifest["schedule"], by=by, at=at)
+def _apply_schedule(
+    variant: Variant, bundle: Bundle, former: Version | None, *, by: User, at: datetime
+) -> None:
+    """A manifest's schedule counts when it is new there: what was set or paused since stays otherwise."""
+    wish = bundle.manifest.get("schedule")
+    if wish and (former is None or former.manifest.get("schedule") != wish):
+        plugs.schedule(variant, wish, by=by, at=at)

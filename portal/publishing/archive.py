@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Q, QuerySet
 
+from portal.common.text import label
 from portal.publishing.models import Edition, Publication, PublishEvent, Variant, Version
 from portal.publishing.sparks import Spark, spark
 
@@ -28,6 +29,12 @@ class ArchivedEdition:
     def can_return(self) -> bool:
         return self.edition.is_good and not self.is_current
 
+    @property
+    def is_later(self) -> bool:
+        """Whether readers of its link see an older edition."""
+        current = self.edition.variant.current_id
+        return current is not None and self.edition.pk > current
+
 
 @dataclass(frozen=True)
 class ArchivedVersion:
@@ -39,7 +46,7 @@ class ArchivedVersion:
 
 @dataclass(frozen=True)
 class ArchivePage:
-    """Newest first. `metrics` names the columns; every edition has a value, or None, for each.
+    """Newest first. `metrics` heads the columns; every edition has a value, or None, for each.
 
     `units`: of the metrics that have one, as the newest edition on the page says.
     """
@@ -105,14 +112,14 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
                 edition=edition,
                 is_current=edition.variant.current_id == edition.pk,
                 rolled_back=rolled_back.get(edition.pk, []),
-                metrics=[(name, edition.metrics.get(name)) for name in metrics],
+                metrics=[(label(name), edition.metrics.get(name)) for name in metrics],
             )
         )
     versions = _versions(publication, by_version, is_first=page.number == 1)
     return ArchivePage(
         versions=[ArchivedVersion(version, by_version.get(version.pk, [])) for version in versions],
-        metrics=metrics,
-        units={name: told["unit"] for name, told in about.items() if told["unit"]},
+        metrics=[label(name) for name in metrics],
+        units={label(name): told["unit"] for name, told in about.items() if told["unit"]},
         has_checks=any(edition.facts.get("checks") for edition in shown),
         sparks=_sparks(shown, metrics, about),
         page=page,
@@ -166,7 +173,7 @@ def _sparks(
     ]
     series = {name: [row[name] for row in reported if name in row] for name in metrics}
     return [
-        spark(name, values, **about.get(name, {}))
+        spark(label(name), values, **about.get(name, {}))
         for name, values in series.items()
         if len(values) > 1
     ]

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.common import tokens
@@ -23,10 +22,11 @@ from portal.publishing.models import Edition, EmbedGrant, Publication, TreeEntry
 from portal.publishing.permissions import can_edit
 
 PURPOSE = "content"
-# A reader's token names the hour it was made in, so that it stays the same for that hour and the browser
-# can reuse what it has; it is good for the next hour too, for pages opened just before the clock struck.
+# A reader's token names the hour it was made in: the address stays the same for that hour, and the browser
+# reuses what it has. It is good for a long working day, because an open page loads more files late.
 WINDOW_SECONDS = 3600
-GRANT_SECONDS = 3600
+READER_WINDOWS = 12
+KEPT_SECONDS = 3600  # how long a browser may show a file without asking again
 INDEX = "index.html"
 
 
@@ -38,22 +38,19 @@ class NotThere(Exception):
 class Opened:
     """What a token opens at this moment.
 
-    `seconds`: how long a browser may keep what it gets. `framed_by`: the only origin that may frame the
-    entry, empty when the page around it decides.
+    `framed_by`: the only origin that may frame the entry, empty when the page around it decides.
     """
 
     edition: Edition
-    seconds: int
     framed_by: str
 
 
-def reader_url(edition: Edition, *, user: User, path: str = "", at: datetime | None = None) -> str:
+def reader_url(edition: Edition, *, user: User, at: datetime, path: str = "") -> str:
     """Where this person's browser gets a file of the edition, its entry unless `path` names another.
 
-    The same within an hour; dead two hours after the start of that hour, or when the person may not view it.
+    The same within an hour; dead twelve hours after the start of that hour, or when the person may not view it.
     """
-    window = _window(at or timezone.now())
-    token = tokens.sign(["reader", edition.pk, user.pk, window], purpose=PURPOSE)
+    token = tokens.sign(["reader", edition.pk, user.pk, _window(at)], purpose=PURPOSE)
     return file_url(token, path or edition.entry)
 
 
@@ -111,7 +108,7 @@ def editions_shown_by(grant: EmbedGrant) -> QuerySet[Edition]:
 
 
 def _open_for_reader(edition_pk: int, user_pk: int, window: int, *, at: datetime) -> Opened:
-    if _window(at) - window not in (0, 1):
+    if not 0 <= _window(at) - window < READER_WINDOWS:
         raise NotThere
     user = User.objects.filter(pk=user_pk, is_active=True).first()
     if user is None:
@@ -126,8 +123,7 @@ def _open_for_reader(edition_pk: int, user_pk: int, window: int, *, at: datetime
     )
     if edition is None or not (edition.is_good or can_edit(user, edition.publication)):
         raise NotThere
-    seconds = (window + 2) * WINDOW_SECONDS - int(at.timestamp())
-    return Opened(edition=edition, seconds=seconds, framed_by=settings.PORTAL_ORIGIN)
+    return Opened(edition=edition, framed_by=settings.PORTAL_ORIGIN)
 
 
 def _open_for_grant(grant_pk: int, edition_pk: int) -> Opened:
@@ -139,7 +135,7 @@ def _open_for_grant(grant_pk: int, edition_pk: int) -> Opened:
     edition = editions_shown_by(grant).filter(pk=edition_pk).first()
     if edition is None:
         raise NotThere
-    return Opened(edition=edition, seconds=GRANT_SECONDS, framed_by="")
+    return Opened(edition=edition, framed_by="")
 
 
 def _window(at: datetime) -> int:

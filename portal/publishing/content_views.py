@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from portal.common.errors import Problem
+from portal.common.errors import OUR_FAULT, Problem
 from portal.publishing import content, content_files, embeds, links, plugs
 from portal.publishing.models import EmbedGrant, TreeEntry
 
@@ -47,12 +47,6 @@ NOTHING_YET = Problem(
     "Nothing to show yet",
     "What belongs here is not published at the moment. It appears by itself as soon as it is.",
 )
-OUR_FAULT = Problem(
-    500,
-    "our_fault",
-    "That did not work, and it is our fault",
-    "Nothing that was published is affected. Reload the page; if it happens again, tell an admin.",
-)
 FRAMES = {"iframe", "frame", "embed", "object"}
 
 
@@ -68,7 +62,7 @@ def content_file(request: HttpRequest, token: str, path: str) -> HttpResponseBas
     except content.NotThere:
         return problem_page(NOT_THERE)
     try:
-        response = content_files.respond(request, entry, seconds=opened.seconds)
+        response = content_files.respond(request, entry, seconds=content.KEPT_SECONDS)
     except FileNotFoundError:
         logger.exception("blob_lost digest=%s edition=%s", entry.blob_id, opened.edition.pk)
         return problem_page(LOST)

@@ -58,11 +58,6 @@ def register_format(known: Format) -> None:
     _formats[known.name] = known
 
 
-def registered_formats() -> list[Format]:
-    """Every format, in the order of registration."""
-    return list(_formats.values())
-
-
 def formats_by_extension() -> Register:
     """The register as JSON for a child process: by extension or whole file name, the default first."""
     register: Register = {}
@@ -76,15 +71,10 @@ def formats_by_extension() -> Register:
     return register
 
 
-def format_for(filename: str, kind: str = "") -> Format | None:
-    """The format of a file by its name; where several share an extension, `kind` decides."""
-    return find_format(formats_by_extension(), filename, kind)
-
-
 def find_format(
     register: Mapping[str, Sequence[JSON]], filename: str, kind: str = ""
 ) -> Format | None:
-    """`format_for` over a register that came as JSON."""
+    """The format of a file by its name; where several share an extension, `kind` decides."""
     name = filename.rpartition("/")[2].lower()
     candidates = register.get(name) or register.get(extension_of(name)) or []
     chosen = [plain for plain in candidates if plain["kind"] == kind] or list(candidates)

@@ -43,7 +43,20 @@ def parse(content: bytes) -> JSON:
     except ValueError as problem:
         raise Refused("not_json", f"This file is not valid JSON: {_sentence(problem)}") from None
     _check_depth(value)
-    return _storable(value) if _UNSTORABLE_ESCAPE.search(text) else value
+    return storable(value) if _UNSTORABLE_ESCAPE.search(text) else value
+
+
+def storable(value: JSON) -> JSON:
+    """The same as JSON that every database and browser takes: no NaN, no NUL, no halves of characters."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {storable(str(name)): storable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [storable(inner) for inner in value]
+    return value
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
@@ -86,13 +99,3 @@ def _check_depth(value: JSON) -> None:
 
 def _too_deep() -> Refused:
     return Refused("json_too_deep", f"This file nests lists and objects over {DEPTH_LIMIT} deep.")
-
-
-def _storable(value: JSON) -> JSON:
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_storable(inner) for inner in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(inner) for name, inner in value.items()}
-    return value

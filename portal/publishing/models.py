@@ -49,6 +49,15 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
             Q(audience=Audience.COMPANY) | Q(owner=user) | Q(audience=Audience.TEAM, team__in=teams)
         )
 
+    def editable_by(self, user: User) -> "PublicationQuerySet":
+        """What the person may change; `permissions.can_edit` says the same of one publication."""
+        if user.is_admin:
+            return self
+        if not user.may_publish:
+            return self.none()
+        teams = Membership.objects.filter(user=user).values("team")
+        return self.filter(Q(owner=user) | ~Q(audience=Audience.OWNER) & Q(team__in=teams))
+
     def listed(self) -> "PublicationQuerySet":
         """What belongs in lists: everything that was not removed."""
         return self.exclude(state=Publication.State.REMOVED)

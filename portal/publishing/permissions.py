@@ -1,8 +1,10 @@
-"""Who may see and change one publication; `visible_to` says the same of lists, and a test holds the two equal."""
+"""Who may see and change one publication. `visible_to` and `editable_by` say the same of lists, and a test holds
+them equal."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 
-from portal.accounts.models import Membership, User
+from portal.accounts.models import Membership, Role, User
 from portal.publishing.models import Audience, Publication
 
 
@@ -13,13 +15,30 @@ def can_view(user: User, publication: Publication) -> bool:
     return publication.audience == Audience.TEAM and _is_member(user, publication)
 
 
+def viewers(publication: Publication) -> QuerySet[User]:
+    """Everybody whom `can_view` lets see it, in one query."""
+    if publication.audience == Audience.COMPANY:
+        return User.objects.all()
+    admins = Q(is_active=True) & (Q(is_superuser=True) | Q(role=Role.ADMIN))
+    may = Q(pk=publication.owner_id) | admins
+    if publication.audience == Audience.TEAM:
+        team = Membership.objects.filter(team=publication.team_id)
+        may |= Q(pk__in=team.values("user"))
+    return User.objects.filter(may)
+
+
 def can_edit(user: User, publication: Publication) -> bool:
-    """Publish, refresh, schedule, roll back and embed it: its owner, authors of its team, admins."""
+    """Publish, refresh, schedule, roll back and embed it: its owner, authors of its team, admins.
+
+    What is for the owner alone is not the team's either: nobody may change what they may not see.
+    """
     if user.is_admin:
         return True
     if not user.may_publish:
         return False
-    return publication.owner_id == user.pk or _is_member(user, publication)
+    if publication.owner_id == user.pk:
+        return True
+    return publication.audience != Audience.OWNER and _is_member(user, publication)
 
 
 def can_embed(user: User, publication: Publication) -> bool:

@@ -10,7 +10,7 @@ WIDTH, HEIGHT, MARGIN = 180, 34, 3
 class Spark:
     """A metric over editions, oldest first: what it is now, how it moved, and its line in pixels."""
 
-    name: str
+    label: str
     latest: float
     change: float
     editions: int
@@ -35,12 +35,12 @@ class Spark:
         return self.points[-1]
 
 
-def spark(name: str, values: Sequence[float], *, unit: str = "", better: str = "") -> Spark:
+def spark(label: str, values: Sequence[float], *, unit: str = "", better: str = "") -> Spark:
     """The line of at least one value; a metric that never moved runs through the middle."""
     low, high = min(values), max(values)
     step = (WIDTH - 2 * MARGIN) / max(1, len(values) - 1)
     return Spark(
-        name=name,
+        label=label,
         latest=values[-1],
         change=values[-1] - values[0],
         editions=len(values),

@@ -4,7 +4,6 @@ Nothing is recorded here: a refusal leaves no row and no link, at most blobs tha
 the sweep of unused blobs removes.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.common import children
+from portal.common import children, folders
+from portal.common.storage import OutOfSpace
 from portal.publishing.actions import Bundle, Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files
@@ -30,13 +30,19 @@ class UploadedFile:
 
 @contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
-    """A folder of our own that is gone afterwards, whatever happens."""
-    settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=settings.SCRATCH_DIR))
+    """A folder of our own that is gone afterwards, whatever happens.
+
+    :raises portal.common.storage.OutOfSpace: when it cannot be made.
+    """
+    try:
+        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=settings.SCRATCH_DIR))
+    except OSError as error:
+        raise OutOfSpace(f"{settings.SCRATCH_DIR}: {error.strerror}") from error
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
 
 
 def receive(uploads: Sequence[UploadedFile], *, kind: str = "") -> Bundle:

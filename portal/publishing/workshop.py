@@ -6,8 +6,6 @@ Runs inside one child process (`portal.common.children`) and imports the produce
 """
 
 import importlib
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 from portal.common.refusals import Refused
 from portal.common.text import clean, one_line
-from portal.publishing import bundles, manifest
+from portal.publishing import bundles, jsonfiles, manifest
 from portal.publishing.archives import Limits
 from portal.publishing.bundles import Bundle, Upload
 from portal.publishing.formats import (
@@ -38,8 +36,6 @@ CODE = (SCRIPT, ".ipynb")
 INDEXES = ("index.html", "index.htm")
 RUN_REPORT = "broadsheet.json"  # what code says about its run; for us, never shown as a file
 KINDS = ("report", "visualization", "model")
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def prepare(
@@ -68,7 +64,7 @@ def prepare(
     produced = None
     if known and not executes:
         produced = _render(known, bundle.folder, entry, Path(destination) / "edition")
-    prepared: dict[str, JSON] = _storable(
+    prepared: dict[str, JSON] = jsonfiles.storable(
         {
             "entry": entry,
             "format": known.name if known else "script",
@@ -103,7 +99,7 @@ def produce(bundle: str, entry: str, output: str, formats: Register) -> dict[str
     known = _format(left.folder, entry, formats, "")
     facts = _producer(known).inspect(left.folder, entry)
     produced = _render(known, left.folder, entry, Path(output))
-    shown: dict[str, JSON] = _storable(
+    shown: dict[str, JSON] = jsonfiles.storable(
         {"entry": entry, "format": known.name, "facts": facts, "produced": asdict(produced)}
     )
     return shown
@@ -211,19 +207,6 @@ def _title(bundle: Bundle, wishes: dict[str, JSON], produced: Produced | None) -
     """What the author or the file says; else the name of what was uploaded, in words."""
     said = wishes.get("title") or (produced and produced.title)
     return one_line(said or bundle.name.replace("_", " "))
-
-
-def _storable(value: JSON) -> JSON:
-    """JSON that every database and browser takes: no NaN, no NUL, no halves of characters."""
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {_storable(str(key)): _storable(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_storable(inner) for inner in value]
-    return value
 
 
 def _no_index() -> Refused:

@@ -55,7 +55,7 @@ def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
     """
     require_edit(by, variant.publication)
     variant = (
-        Variant.objects.select_for_update(of=("self",))
+        Variant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version", "publication")
         .get(pk=variant.pk)
     )

@@ -108,7 +108,7 @@ def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None
 def _held(claim: Claim) -> Run:
     run = (
         claim.held()
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .select_related("version", "variant__publication", "requested_by")
         .first()
     )

@@ -47,7 +47,7 @@ class Schedule(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(rule="cron", every_minutes__isnull=True) & ~Q(cron="")
-                | Q(rule="interval", cron="", every_minutes__gte=1),
+                | Q(rule="interval", cron="", every_minutes__isnull=False, every_minutes__gte=1),
                 name="schedule_has_its_rule",
             ),
             models.UniqueConstraint(

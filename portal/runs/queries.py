@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from portal.accounts.models import Membership, User
-from portal.publishing.models import Variant
+from portal.accounts.models import User
+from portal.publishing.models import Publication, Variant
 from portal.runs.models import ACTIVE, Run, Schedule
 from portal.runs.schedules import explain
 
@@ -53,18 +53,11 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
 
 
 def runs_for(user: User) -> QuerySet[Run]:
-    """The runs that the person may look at: of publications that they may change; `can_edit` says the same of one."""
+    """The runs that the person may look at: of publications that they may change."""
     runs = Run.objects.select_related(
         "variant__publication", "version", "edition__publication", "requested_by"
     )
-    if user.is_admin:
-        return runs
-    if not user.may_publish:
-        return runs.none()
-    teams = Membership.objects.filter(user=user).values("team")
-    return runs.filter(
-        Q(variant__publication__owner=user) | Q(variant__publication__team__in=teams)
-    )
+    return runs.filter(variant__publication__in=Publication.objects.editable_by(user))
 
 
 def last_ten(variant: Variant) -> list[Run]:

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.common.time import validate_timezone
+from portal.publishing.actions import PublishingError
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import require_edit
@@ -25,8 +26,10 @@ from portal.runs.models import Schedule
 MOST_MINUTES = 366 * 24 * 60
 
 
-class BadSchedule(Exception):
+class BadSchedule(PublishingError):
     """The rule cannot be followed; the message says what is wrong with it."""
+
+    code = "schedule_invalid"
 
 
 def plan(

@@ -2,12 +2,9 @@
 
 from django.urls import path
 
-from portal.common import health
 from portal.runs import views
 
 urlpatterns = [
-    path("health/live", health.live, name="health-live"),
-    path("health/ready", health.ready, name="health-ready"),
     path("operations/runs/", views.runs, name="runs"),
     path("operations/runs/<int:pk>/", views.run, name="run"),
     path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
@@ -83,7 +84,8 @@ class _Teller:
     def execute(self, python: str) -> None:
         # Relative to the work folder, where kernel and client both start: a socket's path has at
         # most 107 bytes (unix(7)), and the folders of a run may be deep.
-        kernel = KernelManager(kernel_name="python3", transport="ipc", ip="../ipc/kernel")
+        # An asynchronous manager: the client of the other one waits for ever for a kernel that has died.
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip="../ipc/kernel")
         assert kernel.kernel_spec is not None  # python3 comes with ipykernel
         kernel.kernel_spec.argv[0] = python
         client = NotebookClient(
@@ -103,7 +105,7 @@ class _Teller:
             self._tell("error", line=None, name="DeadKernel", message="", traceback="")
             raise SystemExit(FAILED) from None
         finally:
-            kernel.shutdown_kernel(now=True)
+            run_sync(kernel.shutdown_kernel)(now=True)
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         self._current = self._number[cell_index]

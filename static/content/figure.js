@@ -49,7 +49,7 @@
       layout: {
         colorway: c.series, paper_bgcolor: CLEAR, plot_bgcolor: CLEAR,
         font: { family: FONT, size: 13, color: c.ink2 },
-        title: { font: { family: "Newsreader, Georgia, serif", size: 22, color: c.ink }, x: 0, xref: "container", pad: { l: 4 } },
+        title: { font: { family: "Newsreader, Georgia, serif", size: narrow ? 18 : 22, color: c.ink }, x: 0, xref: "container", pad: { l: 4 } },
         xaxis: { ...axis, showgrid: false }, yaxis: { ...axis, zeroline: false },
         margin: { l: 48, r: 24, t: 32, b: 40 },
         colorscale: { sequential: scale, sequentialminus: [[0, c.accent], [1, c.wash]], diverging: [[0, c.other], [0.5, c.paper], [1, c.accent]] },
@@ -69,6 +69,17 @@
   const isDefault = (template) => !template || (template.layout?.plot_bgcolor === "#E5ECF6" && template.layout?.colorway?.[0] === "#636efa");
   const hasOwnGround = (layout) => [layout.paper_bgcolor, layout.plot_bgcolor, layout.font?.color].some(Boolean);
 
+  // On a phone a title takes as many lines as it needs; one with tags of its own stays as it is.
+  const titled = (layout, title, place) => {
+    const margin = { t: 64, ...layout.margin };
+    if (!isNarrow(place) || title.includes("<")) return { margin };
+    const letters = Math.floor(place.parentElement.clientWidth / 9);
+    const lines = title.match(new RegExp(`\\S.{0,${letters - 1}}(?!\\S)|\\S+`, "g"));
+    margin.t += 22 * (lines.length - 1);
+    const atTop = { y: 1, yref: "container", yanchor: "top", pad: { t: 12, l: 4 } };
+    return { margin, title: { ...atTop, ...(layout.title.text && layout.title), text: lines.join("<br>") } };
+  };
+
   const plotlyLayout = (figure, place) => {
     const layout = { ...figure.layout };
     const sheet = !isDefault(layout.template) || hasOwnGround(layout);
@@ -77,17 +88,32 @@
       layout.template = plotlyTemplate(dark.matches && !sheet ? DARK : LIGHT, isNarrow(place));
       if (isLines(figure.data)) layout.template.layout.hovermode = "x unified";
     }
-    if (layout.title?.text ?? (typeof layout.title === "string" && layout.title)) layout.margin = { t: 64, ...layout.margin };
+    const title = layout.title?.text ?? layout.title;
+    if (title && typeof title === "string") Object.assign(layout, titled(layout, title, place));
     if (layout.width > place.parentElement.clientWidth) delete layout.width;
     if (!layout.width) layout.autosize = true;
     place.style.maxWidth = layout.width ? `${layout.width}px` : "";
     return layout;
   };
 
+  // On paper a picture shrinks to the sheet, for which it must know its own size.
+  const measured = (place) => {
+    for (const svg of place.querySelectorAll(".main-svg")) {
+      const { width, height } = svg;
+      svg.setAttribute("viewBox", `0 0 ${width.baseVal.value} ${height.baseVal.value}`);
+    }
+    const { clientWidth, clientHeight } = place.querySelector(".svg-container");
+    place.style.setProperty("--ratio", `${clientWidth} / ${clientHeight}`);
+  };
+
   const drawPlotly = async (place, figure) => {
-    const config = { responsive: !(figure.layout.width <= place.parentElement.clientWidth), displaylogo: false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
+    const config = { responsive: !(figure.layout.width <= place.parentElement.clientWidth), displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, topojsonURL: "/static/vendor/plotly-geo-4.1.1/" };
     place.style.height = place.style.minHeight; // which the server has read from the layout
-    const draw = () => Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
+    const draw = async () => {
+      await Plotly.newPlot(place, { ...structuredClone({ data: figure.data, frames: figure.frames }), layout: plotlyLayout(structuredClone(figure), place), config });
+      measured(place);
+      place.on("plotly_afterplot", () => measured(place)); // a new plot forgets its listeners
+    };
     await draw();
     dark.addEventListener("change", draw);
     // Plotly follows the width by itself; what depends on having room is decided anew.

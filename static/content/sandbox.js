@@ -34,10 +34,21 @@
 
   // Never documentElement.scrollHeight: it is at least the frame's own height and could only grow.
   let height = 0, frame = innerHeight, chases = 0;
+  // The margin below a box; the last one inside sticks out unless something holds it in.
+  const below = (box) => {
+    const style = getComputedStyle(box);
+    const holds = style.display !== "block" || style.overflow !== "visible" || rim(style);
+    const last = !holds && [...box.children].findLast((child) => child.getClientRects().length);
+    return Math.max(parseFloat(style.marginBottom) || 0, last ? below(last) : 0);
+  };
+  const rim = (style) => parseFloat(style.paddingBottom) + parseFloat(style.borderBottomWidth);
   const measure = () => {
     const page = document.querySelectorAll("[data-broadsheet-page]");
     const boxes = page.length ? page : document.body.children;
-    const grown = Math.max(0, ...[...boxes].map((box) => top(box, "bottom"))) - height;
+    const body = getComputedStyle(document.body);
+    const margin = parseFloat(body.marginBottom) || 0;
+    const ends = [...boxes].map((box) => top(box, "bottom") + Math.max(below(box), rim(body) ? 0 : margin));
+    const grown = Math.ceil(Math.max(0, ...ends) + (rim(body) && rim(body) + margin)) - height;
     const taller = innerHeight - frame;
     height += grown;
     frame += taller;
@@ -46,6 +57,12 @@
     if (grown && !chasing) tell("resize", { height });
   };
   addEventListener("load", measure);
+  // What scrolls sideways must be reachable by keyboard, in browsers that do not see to it.
+  addEventListener("load", () => {
+    for (const box of document.querySelectorAll("[data-broadsheet-page] :is(.scroll, pre)")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    }
+  });
   addEventListener("DOMContentLoaded", () => {
     const watch = new ResizeObserver(measure);
     for (const box of [document.body, ...document.body.children]) watch.observe(box);

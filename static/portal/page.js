@@ -1,4 +1,5 @@
-// Small comforts that every page has: dialogs in browsers without invoker commands, copy buttons, "/".
+// Small comforts that every page has: dialogs in browsers without invoker commands, copy buttons, menus that
+// close, "/".
 "use strict";
 
 const hasInvokers = "commandForElement" in HTMLButtonElement.prototype;
@@ -23,6 +24,22 @@ document.addEventListener("keydown", (event) => {
   search.focus();
   search.select();
 });
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// Pressing elsewhere or tabbing on closes a menu.
+for (const happening of ["click", "focusin"]) {
+  document.addEventListener(happening, (event) => {
+    for (const menu of document.querySelectorAll(".menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+}
 
 for (const button of document.querySelectorAll("[data-copies]")) button.hidden = false;
 

@@ -53,7 +53,7 @@ def chrome() -> Iterator[Browser]:
 def context(chrome: Browser, site: Site, host: HostSite) -> Iterator[BrowserContext]:
     """A browser without a past. It goes before the servers, so that they find their connections closed."""
     context = chrome.new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     yield context
     context.close()
 

@@ -41,7 +41,11 @@ class Viewer:
 
     def framed(self, body: str, **options: object) -> list[int]:
         """The heights that a framed page with this body asks for until it is quiet."""
-        (self.folder / "index.html").write_text(shell.page("Test", body, **options), "utf-8")
+        return self.framed_as_is(shell.page("Test", body, **options))
+
+    def framed_as_is(self, html: str) -> list[int]:
+        """The same of a page that is not ours."""
+        (self.folder / "index.html").write_text(html, "utf-8")
         self.open("host")
         self.page.wait_for_timeout(700)
         return self.heights()
@@ -85,6 +89,29 @@ def test_frame_is_as_high_as_its_content(viewer: Viewer) -> None:
         "Math.ceil(document.querySelector('main').getBoundingClientRect().height)"
     )
     assert heights[-1] >= 1234
+
+
+@pytest.mark.parametrize(
+    ("style", "last", "below"),
+    [
+        ("margin:0", '<p style="margin:0 0 30px">end</p>', 30),
+        ("margin:0", '<div><p style="margin:0 0 30px">end</p></div>', 30),
+        ("margin:0", '<div style="padding-bottom:5px"><p style="margin:0 0 30px">end</p></div>', 0),
+        ("margin:0 0 40px", '<p style="margin:0 0 30px">end</p>', 40),
+        ("margin:0 0 40px;padding:0 0 5px", '<p style="margin:0 0 30px">end</p>', 75),
+    ],
+)
+def test_frame_of_an_authors_page_has_room_for_its_last_margin(
+    viewer: Viewer, style: str, last: str, below: int
+) -> None:
+    page = f'<!doctype html><body style="{style}"><script src="/static/content/sandbox.js"></script>{last}'
+
+    heights = viewer.framed_as_is(page)
+
+    end = viewer.page.frames[1].evaluate(
+        "Math.ceil([...document.body.children].at(-1).getBoundingClientRect().bottom)"
+    )
+    assert heights[-1] == end + below
 
 
 @pytest.mark.parametrize("height", ["100vh", "calc(100vh + 60px)", "200vh"])
@@ -324,6 +351,47 @@ def test_plotly_chart_is_drawn_as_wide_as_its_page(viewer: Viewer) -> None:
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert viewer.problems == []
+
+
+def test_plotly_chart_is_printed_whole(viewer: Viewer) -> None:
+    page = produce(viewer, "figure.json", json.dumps(BARS))
+    expect(page.locator(".bars .point")).to_have_count(2)
+    page.wait_for_function("document.querySelector('.main-svg').hasAttribute('viewBox')")
+
+    page.emulate_media(media="print")
+    edge, picture, place = page.evaluate(  # at once, as on paper: nobody draws the chart again
+        """() => {
+        document.querySelector('.plot').parentElement.style.width = '300px';
+        const box = (what) => [...document.querySelectorAll(what)].at(-1).getBoundingClientRect();
+        return [box('.bars .point').right, box('.main-svg').height, box('.plot').height];
+        }"""
+    )
+
+    assert edge < 340
+    assert picture == pytest.approx(place, abs=1)
+
+
+def test_title_of_a_plotly_chart_takes_two_lines_on_a_phone(viewer: Viewer) -> None:
+    viewer.page.set_viewport_size({"width": 360, "height": 700})
+    title = "The long lanes run late, and the short ones run early"
+
+    page = produce(viewer, "figure.json", json.dumps({**BARS, "layout": {"title": title}}))
+
+    lines = page.locator(".gtitle tspan.line")
+    expect(lines).to_have_count(2)
+    assert " ".join(lines.all_text_contents()) == title
+    assert page.evaluate("document.querySelector('.gtitle').getBoundingClientRect().right") <= 360
+
+
+def test_what_scrolls_sideways_can_be_reached_by_keyboard(viewer: Viewer) -> None:
+    wide = (
+        '<div class="scroll"><table><tr><td style="min-width:3000px">wide</td></tr></table></div>'
+    )
+
+    page = viewer.show(f"{wide}<pre>short</pre>")
+
+    expect(page.locator(".scroll")).to_have_attribute("tabindex", "0")
+    assert page.locator("pre").get_attribute("tabindex") is None
 
 
 def test_plotly_chart_follows_the_system_into_the_dark(viewer: Viewer) -> None:

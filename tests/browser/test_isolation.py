@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from portal.accounts.models import User
@@ -80,19 +81,19 @@ def test_publication_page_shows_the_report(
     content_frame = signed_in.frame_locator("iframe")
     expect(content_frame.locator("#text")).to_have_text("Sales")
     assert signed_in.locator("iframe").get_attribute("src") == content.reader_url(
-        report, user=alice
+        report, user=alice, at=timezone.now()
     )
 
 
 def test_page_has_an_origin_of_its_own(opened, report: Edition, alice: User) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     assert frame.evaluate("origin") == "null"
     assert frame.inner_text("#text") == "Sales"
 
 
 def test_page_reads_no_cookie(opened, report: Edition, alice: User) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     read = "(() => { try { return document.cookie } catch (error) { return error.name } })()"
     assert frame.evaluate(read) == "SecurityError"
@@ -102,7 +103,7 @@ def test_page_reads_no_cookie(opened, report: Edition, alice: User) -> None:
 def test_page_cannot_call_the_portal(
     opened, site: Site, report: Edition, alice: User, path: str
 ) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     call = """url => fetch(url, {credentials: "include"}).then(() => "answered", () => "refused")"""
     assert frame.evaluate(call, site.portal + path) == "refused"
@@ -113,7 +114,7 @@ def test_page_sends_no_session_to_the_portal(
 ) -> None:
     answered: list[str] = []
     context.on("response", lambda response: answered.append(response.url))
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
     answered.clear()
 
     frame.evaluate(
@@ -137,7 +138,7 @@ def test_page_sends_no_session_to_the_portal(
 def test_page_cannot_navigate_the_portal_away(
     signed_in: Page, report: Edition, alice: User
 ) -> None:
-    frame = frame_in(signed_in, content.reader_url(report, user=alice))
+    frame = frame_in(signed_in, content.reader_url(report, user=alice, at=timezone.now()))
     before = signed_in.url
 
     outcome = frame.evaluate(
@@ -151,14 +152,14 @@ def test_page_cannot_navigate_the_portal_away(
 def test_page_cannot_reach_into_the_page_around_it(
     signed_in: Page, report: Edition, alice: User
 ) -> None:
-    frame = frame_in(signed_in, content.reader_url(report, user=alice))
+    frame = frame_in(signed_in, content.reader_url(report, user=alice, at=timezone.now()))
 
     reach = "(() => { try { return parent.document.title } catch (e) { return e.name } })()"
     assert frame.evaluate(reach) == "SecurityError"
 
 
 def test_page_cannot_frame_the_portal(opened, site: Site, report: Edition, alice: User) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     frame.evaluate(
         """url => new Promise(done => {
@@ -178,8 +179,8 @@ def test_page_cannot_read_another_report(
     opened, tmp_path: Path, report: Edition, alice: User
 ) -> None:
     other = publish(tmp_path, {"index.html": "secret"}, by=alice, slug="budget")
-    target = content.reader_url(other, user=alice)
-    frame = opened(content.reader_url(report, user=alice))
+    target = content.reader_url(other, user=alice, at=timezone.now())
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     outcomes = frame.evaluate(
         """async url => {
@@ -200,7 +201,7 @@ def test_page_cannot_read_another_report(
 def test_page_cannot_tell_anyone_else(
     opened, host: HostSite, context: BrowserContext, report: Edition, alice: User
 ) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     send = "url => fetch(url, {mode: 'no-cors'}).then(() => 'sent', () => 'refused')"
     assert frame.evaluate(send, host.origin) == "refused"
@@ -209,7 +210,7 @@ def test_page_cannot_tell_anyone_else(
 def test_other_site_cannot_frame_a_readers_page(
     page: Page, host: HostSite, report: Edition, alice: User
 ) -> None:
-    url = content.reader_url(report, user=alice)
+    url = content.reader_url(report, user=alice, at=timezone.now())
 
     page.goto(host.show(f'<iframe src="{url}"></iframe>'))
     page.wait_for_timeout(500)
@@ -220,7 +221,7 @@ def test_other_site_cannot_frame_a_readers_page(
 def test_page_cannot_script_a_window_of_the_portal(
     opened, site: Site, context: BrowserContext, report: Edition, alice: User
 ) -> None:
-    frame = opened(content.reader_url(report, user=alice))
+    frame = opened(content.reader_url(report, user=alice, at=timezone.now()))
 
     with context.expect_page() as opening:
         frame.evaluate("url => { window.mine = open(url) }", f"{site.portal}/sign-in/")
@@ -258,7 +259,7 @@ PARTS = {
 def test_report_of_many_files_works(opened, tmp_path: Path, alice: User) -> None:
     files = PARTS | {"assets/own.woff2": FONT.read_bytes()}
     edition = publish(tmp_path, files, by=alice)
-    frame = opened(content.reader_url(edition, user=alice))
+    frame = opened(content.reader_url(edition, user=alice, at=timezone.now()))
 
     frame.wait_for_function("window.outcome")
 

@@ -244,6 +244,7 @@ def test_pages_work_without_javascript(
     page.get_by_label("Password").fill("secret")
     page.get_by_role("button", name="Sign in").click()
 
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="New version").click()
     page.locator("#file").set_input_files(
         {"name": "sales.html", "mimeType": "text/html", "buffer": b"<h1>Sales, again</h1>"}

@@ -7,7 +7,13 @@ ROOT = Path(settings.BASE_DIR)
 NAME = re.compile(r'"(BROADSHEET_[A-Z0-9_]+|DATABASE_URL|REDIS_URL)"')
 ROW = re.compile(r"^\| `([A-Z0-9_]+)` \|", re.MULTILINE)
 # What the portal tells the code of a run; nobody sets these.
-FOR_RUNS = {"BROADSHEET_LOGICAL_TIME", "BROADSHEET_OUTPUT", "BROADSHEET_PARAMETERS"}
+FOR_RUNS = {
+    "BROADSHEET_LOGICAL_TIME",
+    "BROADSHEET_OUTPUT",
+    "BROADSHEET_PARAMETERS",
+    "BROADSHEET_PREVIOUS",
+    "BROADSHEET_SAY",
+}
 
 
 def test_settings_guide_names_exactly_the_variables_that_are_read():

@@ -172,10 +172,11 @@ User.objects.create_user("alice", role="author")
 READ_AS_A_READER = """
 from urllib.parse import urlsplit
 from django.test import Client
+from django.utils import timezone
 from portal.accounts.models import User
 from portal.publishing.content import reader_url
 from portal.publishing.models import Edition
-url = urlsplit(reader_url(Edition.objects.get(), user=User.objects.get()))
+url = urlsplit(reader_url(Edition.objects.get(), user=User.objects.get(), at=timezone.now()))
 response = Client(headers={"host": url.netloc}).get(url.path)
 print(response.status_code, b"Sales rose by 4 %" in response.getvalue())
 """

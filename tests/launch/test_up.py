@@ -179,7 +179,7 @@ def test_port_in_use_is_one_sentence(
     assert code == 1
     assert portal.said() == (
         f"Port {port} is in use by {_own_name()} (process {os.getpid()}). "
-        f"Stop it, or take another one: make run PORT={port + 1}\n"
+        f"Take another one: make run PORT={port + 1}\n"
     )
 
 

@@ -87,6 +87,23 @@ def test_published_tells_nobody_who_left_or_has_no_address(newsroom, change):
     assert told(OutboxMessage.Kind.PUBLISHED) == []
 
 
+def test_published_needs_as_many_queries_for_many_followers(
+    newsroom, django_assert_max_num_queries
+):
+    newsroom.publish("one")
+    counts = []
+    for number in range(6):
+        person = newsroom.person(f"follower{number}", team=True)
+        actions.follow(newsroom.publication, by=person, at=MONDAY)
+        if number in (0, 5):
+            with django_assert_max_num_queries(60) as queries:
+                newsroom.refresh(f"refresh {number}", at=TUESDAY + timedelta(minutes=number))
+            counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+    assert OutboxMessage.objects.count() == 1 + 6
+
+
 def test_published_that_is_rolled_back_tells_nobody(newsroom):
     newsroom.publish("one")
     actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)

@@ -16,7 +16,8 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.runs.models import Run
+from portal.runs import schedules
+from portal.runs.models import Run, Schedule
 from tests import factories
 from tests.factories import MONDAY, WEEK, bundle
 
@@ -51,6 +52,23 @@ def test_publish_bundle_queues_code_and_shows_nothing_yet(alice: User) -> None:
 
     assert Variant.objects.get(publication=version.publication).current is None
     assert Run.objects.get(version=version).state == Run.State.QUEUED
+
+
+def test_publish_bundle_leaves_a_paused_schedule_alone_until_the_manifest_changes(
+    alice: User,
+) -> None:
+    def plan_after(text: str, minutes: int) -> list[int | None]:
+        made = factories.code(text, manifest={"schedule": {"every_minutes": minutes}})
+        actions.publish_bundle(made, Wish(slug="sales"), by=alice, at=MONDAY)
+        enabled = Schedule.objects.filter(enabled=True)
+        return list(enabled.values_list("every_minutes", flat=True))
+
+    first = plan_after("print(1)", 30)
+    schedules.pause(Variant.objects.get(), by=alice, at=MONDAY)
+
+    assert first == [30]
+    assert plan_after("print(2)", 30) == []
+    assert plan_after("print(3)", 60) == [60]
 
 
 def test_publish_bundle_counts_minor_by_default_and_major_when_asked(alice: User) -> None:
@@ -184,6 +202,32 @@ def test_publish_bundle_is_not_for_authors_of_other_teams(alice: User, rita: Use
 
     with pytest.raises(PermissionDenied, match="Only Alice"):
         publish("b", rita)
+
+
+def test_publish_bundle_to_what_one_may_not_see_tells_nothing_of_it(alice: User, bob: User) -> None:
+    publish("first", alice, title="Takeover of a rival", audience="owner")
+
+    for by_name in (None, True, False):
+        with pytest.raises(actions.SlugTaken) as refusal:
+            publish("mine", bob, create=by_name)
+        assert str(refusal.value) == "The slug weekly-sales is taken. Choose another."
+    assert Version.objects.count() == 1
+
+
+def test_publish_bundle_does_not_suggest_a_slug_that_one_may_not_see(
+    alice: User, bob: User
+) -> None:
+    publish("first", alice, audience="owner")
+
+    assert publish("mine", bob, slug="weekly-sale").publication.slug == "weekly-sale"
+
+
+def test_publish_bundle_does_not_say_whose_a_former_slug_was(alice: User, bob: User) -> None:
+    publication = publish("first", alice, title="Takeover", audience="owner").publication
+    SlugRedirect.objects.create(slug="old-sales", publication=publication, created_at=MONDAY)
+
+    with pytest.raises(actions.SlugTaken, match="was the slug of another"):
+        publish("mine", bob, slug="old-sales")
 
 
 def test_publish_bundle_leaves_an_audit_trail(alice: User) -> None:

@@ -1,10 +1,21 @@
-"""Two authors at the same moment: real processes on one database file."""
+"""Two authors at the same moment: real processes on one database file, real locks of PostgreSQL."""
 
 import subprocess
 import sys
-from pathlib import Path
+import threading
+from collections.abc import Callable
 
+import pytest
 from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from portal.accounts.models import User
+from portal.publishing import actions
+from portal.publishing.actions import Wish
+from portal.publishing.models import Publication, PublishEvent, Version
+from tests import factories
+from tests.factories import MONDAY, bundle
+from tests.machine import wait_until
 
 ROUNDS = 5
 PUBLISH = """
@@ -15,26 +26,47 @@ from portal.publishing import actions
 from portal.publishing.actions import Wish
 from tests.factories import MONDAY, bundle
 
-name = sys.argv[1]
+name, slug, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 author = User.objects.get(username="alice")
 sys.stdin.readline()
-for number in range(int(sys.argv[2])):
-    actions.publish_bundle(bundle(f"{name} {number}"), Wish(slug="sales"), by=author, at=MONDAY)
+for number in range(rounds):
+    actions.publish_bundle(bundle(f"{name} {number}"), Wish(slug=slug), by=author, at=MONDAY)
 """
 REPORT = """
 import django
 django.setup()
-from portal.publishing.models import Edition, PublishEvent, Variant, Version
-print(*sorted(Version.objects.values_list("minor", flat=True)))
-print(*sorted(Edition.objects.values_list("number", flat=True)))
+from portal.publishing.models import Edition, Publication, PublishEvent, Variant, Version
+publication = Publication.objects.get(slug="sales")
+print(*sorted(publication.versions.values_list("minor", flat=True)))
+print(*sorted(publication.editions.values_list("number", flat=True)))
 print(PublishEvent.objects.count(), Variant.objects.get().current.number)
 """
 PEOPLE = """
 import django
 django.setup()
 from tests import factories
-factories.version("first", by=factories.person("alice"), slug="sales")
+factories.person("alice")
 """
+FIRST = """
+import django
+django.setup()
+from portal.accounts.models import User
+from tests import factories
+factories.version("first", by=User.objects.get(), slug="sales")
+"""
+
+
+@pytest.fixture
+def portal(real_environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a portal on a database file of its own, with one author."""
+    environment = real_environment | {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "BROADSHEET_BROKER_URL": "memory://",
+        "PYTHONPATH": str(settings.BASE_DIR),
+    }
+    python(environment, "manage.py", "migrate", "-v0")
+    python(environment, "-c", PEOPLE)
+    return environment
 
 
 def python(environment: dict[str, str], *arguments: str) -> list[str]:
@@ -45,34 +77,114 @@ def python(environment: dict[str, str], *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_publish_bundle_at_the_same_time_gives_distinct_numbers(
-    real_environment: dict[str, str], data_dir: Path
-) -> None:
-    environment = real_environment | {
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
-        "BROADSHEET_BROKER_URL": "memory://",
-        "PYTHONPATH": str(settings.BASE_DIR),
-    }
-    python(environment, "manage.py", "migrate", "-v0")
-    python(environment, "-c", PEOPLE)
-    authors = [
+def publish_at_the_same_time(environment: dict[str, str], *authors: str) -> list[int]:
+    """Two processes that are told to begin once both are ready; their exit codes."""
+    processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PUBLISH, name, str(ROUNDS)],
+            [sys.executable, "-c", PUBLISH, name, "sales", str(ROUNDS)],
             env=environment,
             cwd=settings.BASE_DIR,
             stdin=subprocess.PIPE,
         )
-        for name in ("left", "right")
+        for name in authors
     ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+    return [process.wait(timeout=120) for process in processes]
 
-    for author in authors:
-        assert author.stdin is not None
-        author.stdin.write(b"go\n")
-        author.stdin.close()
-    endings = [author.wait(timeout=120) for author in authors]
 
-    minors, numbers, moves = python(environment, "-c", REPORT)
+def test_publish_bundle_at_the_same_time_gives_distinct_numbers(portal: dict[str, str]) -> None:
+    python(portal, "-c", FIRST)
+
+    endings = publish_at_the_same_time(portal, "left", "right")
+
+    minors, numbers, moves = python(portal, "-c", REPORT)
     assert endings == [0, 0]
     assert minors == " ".join(str(n) for n in range(2 * ROUNDS + 1))
     assert numbers == " ".join(str(n + 1) for n in range(2 * ROUNDS + 1))
     assert moves == f"{2 * ROUNDS + 1} {2 * ROUNDS + 1}"
+
+
+def test_publish_bundle_of_a_new_slug_at_the_same_time_gives_one_publication(
+    portal: dict[str, str],
+) -> None:
+    endings = publish_at_the_same_time(portal, "left", "right")
+
+    minors, _, moves = python(portal, "-c", REPORT)
+    assert endings == [0, 0]
+    assert minors == " ".join(str(n) for n in range(2 * ROUNDS))
+    assert moves == f"{2 * ROUNDS} {2 * ROUNDS}"
+
+
+def held_up() -> bool:
+    """Whether some session of this PostgreSQL waits for the lock of another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+class Elsewhere(threading.Thread):
+    """What another process does meanwhile: a thread with a connection of its own."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        super().__init__()
+        self.action = action
+        self.outcome: object = None
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.action()
+        except (actions.PublishingError, DatabaseError) as error:
+            self.outcome = error
+        finally:
+            connection.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("slug", "create"), [("sales", None), ("sales", True), ("", None)])
+def test_publish_bundle_whose_slug_is_taken_while_it_looks(
+    alice: User, slug: str, create: bool | None
+) -> None:
+    wish = Wish(slug=slug, create=create)
+    late = Elsewhere(
+        lambda: actions.publish_bundle(bundle("b", title="Sales"), wish, by=alice, at=MONDAY)
+    )
+
+    with transaction.atomic():
+        factories.version("a", by=alice, slug="sales", title="Sales")
+        late.start()
+        wait_until(held_up)
+    late.join()
+
+    slugs = list(Publication.objects.order_by("slug").values_list("slug", flat=True))
+    if create:
+        assert isinstance(late.outcome, actions.SlugTaken)
+    else:
+        assert isinstance(late.outcome, Version)
+        assert late.outcome.number == ("1.1" if slug else "1.0")
+    assert slugs == (["sales"] if slug else ["sales", "sales-2"])
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_roll_back_while_a_version_is_published_is_no_deadlock(alice: User) -> None:
+    first = factories.version("first", by=alice)
+    factories.version("second", by=alice)
+    edition = first.editions.select_related("publication").get()
+    back = Elsewhere(
+        lambda: actions.roll_back(edition, by=alice, at=MONDAY, reason="The second was wrong.")
+    )
+
+    with transaction.atomic():
+        actions.lock_publication(first.publication_id)
+        back.start()
+        back.join(timeout=30)
+        waited = back.is_alive()
+        factories.version("third", by=alice)
+    back.join()
+
+    assert not waited
+    assert isinstance(back.outcome, PublishEvent)

@@ -1,10 +1,6 @@
 """Every named constraint of the publishing models is one that the database itself holds."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from django.db import IntegrityError, connection, transaction
 
 from portal.accounts.models import User
 from portal.publishing.models import (
@@ -18,27 +14,12 @@ from portal.publishing.models import (
 )
 from tests import factories
 from tests.factories import MONDAY
+from tests.rows import breaks, copy_of
 
 
 @pytest.fixture
 def sales(alice: User) -> Publication:
     return factories.publication(by=alice)
-
-
-def breaks(name: str, change: Callable[[], object]) -> None:
-    """The change is refused; SQLite names check constraints, and the columns of unique ones."""
-    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
-        change()
-    if connection.vendor == "postgresql" or "CHECK" in str(refusal.value):
-        assert name in str(refusal.value)
-
-
-def copy_of(row: Any, **changes: Any) -> Any:
-    row.pk = None
-    row._state.adding = True
-    for field, value in changes.items():
-        setattr(row, field, value)
-    return row
 
 
 @pytest.mark.parametrize(

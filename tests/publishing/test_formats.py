@@ -5,10 +5,17 @@ import pytest
 from portal.publishing.formats import (
     extension_of,
     find_format,
-    format_for,
     formats_by_extension,
-    registered_formats,
 )
+from registry.apps import FORMATS as REGISTRY
+from reports.apps import FORMATS as REPORTS
+from visualizations.apps import FORMATS as VISUALIZATIONS
+
+EVERY = (*REPORTS, *VISUALIZATIONS, *REGISTRY)
+
+
+def format_for(filename, kind=""):
+    return find_format(formats_by_extension(), filename, kind)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +58,13 @@ def test_kind_decides_where_formats_share_an_extension():
 def test_register_survives_the_way_into_a_child():
     register = json.loads(json.dumps(formats_by_extension()))
 
-    for known in registered_formats():
+    for known in EVERY:
         for extension in known.extensions - {".md"}:
             assert find_format(register, f"file{extension}") == known
 
 
 def test_every_extension_is_lower_case_with_a_dot():
-    extensions = {extension for known in registered_formats() for extension in known.extensions}
+    extensions = {extension for known in EVERY for extension in known.extensions}
 
     assert all(extension == extension.lower() and extension[0] == "." for extension in extensions)
 

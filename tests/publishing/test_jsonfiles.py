@@ -50,3 +50,12 @@ def test_nesting_up_to_the_limit_is_taken() -> None:
     depth = jsonfiles.DEPTH_LIMIT
 
     assert jsonfiles.parse(b"[" * depth + b"]" * depth)
+
+
+def test_storable_is_taken_by_every_database():
+    value = {"a": [float("nan"), float("inf"), 1.5, "x\0y\ud800", None, True], 1: ("b",)}
+
+    assert jsonfiles.storable(value) == {
+        "a": [None, None, 1.5, "x\ufffdy\ufffd", None, True],
+        "1": ["b"],
+    }

@@ -183,6 +183,24 @@ def test_publication_without_an_edition_says_what_is_awaited(
     assert "No edition yet" in response.content.decode()
 
 
+def test_page_that_waits_for_the_first_edition_asks_for_itself_until_it_is_there(
+    alice: User, charlie: User, reading: Reading
+) -> None:
+    publication = factories.publication(by=alice)
+    edition = publication.editions.get()
+    client = reading(charlie)
+    asking = {"HX-Request": "true"}
+    Variant.objects.update(current=None)
+
+    waiting = client.get("/reports/weekly-sales/", headers=asking).content.decode()
+    Variant.objects.update(current=edition)
+    arrived = client.get("/reports/weekly-sales/", headers=asking)
+
+    assert waiting.lstrip().startswith('<div class="stack" id="waiting"')
+    assert 'hx-get="/reports/weekly-sales/"' in waiting
+    assert (arrived.content, arrived["HX-Refresh"]) == (b"", "true")
+
+
 # History and rolling back -------------------------------------------------------------------------
 
 
@@ -193,6 +211,31 @@ def test_history_lists_versions_editions_and_moves(
 
     for words in ("Version 2.0", "Version 1.0", ">#3<", ">#2<", ">#1<", "Revenue", "41.8"):
         assert words in page
+    assert "Roll back" not in page
+
+
+def test_history_writes_names_of_metrics_as_words(alice: User, reading: Reading) -> None:
+    publication = factories.publication(by=alice)
+    for week in (1, 2):
+        metrics = {"change_percent": week / 2}
+        factories.refresh(publication, f"week {week}", at=MONDAY + week * WEEK, metrics=metrics)
+
+    page = reading(alice).get("/reports/weekly-sales/history/").content.decode()
+
+    assert '<th scope="col" class="num">Change percent</th>' in page
+    assert "<dt>Change percent</dt>" in page
+    assert "change_percent" not in page
+
+
+def test_history_offers_a_later_edition_again_after_a_roll_back(
+    sales: Publication, alice: User, reading: Reading
+) -> None:
+    first = sales.editions.get(number=1)
+    Variant.objects.update(current=first)
+
+    page = reading(alice).get("/reports/weekly-sales/history/").content.decode()
+
+    assert page.count("Show again") == 2
     assert "Roll back" not in page
 
 

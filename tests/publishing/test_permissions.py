@@ -1,4 +1,4 @@
-"""Who may see and change what; the list and the single question agree on every mixture of people and audiences."""
+"""Who may see and change what; lists and single questions agree on every mixture of people and audiences."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis.extra.django import TestCase
 
 from portal.accounts.models import Membership, Role, Team, User
 from portal.publishing.models import Audience, Kind, Publication
-from portal.publishing.permissions import can_edit, can_embed, can_view
+from portal.publishing.permissions import can_edit, can_embed, can_view, viewers
 from tests import factories
 from tests.factories import MONDAY
 
@@ -32,7 +32,7 @@ class TestVisibility(TestCase):
             max_size=5,
         ),
     )
-    def test_visible_to_and_can_view_agree(
+    def test_lists_and_single_questions_agree(
         self,
         roles: list[str],
         active: list[bool],
@@ -58,10 +58,14 @@ class TestVisibility(TestCase):
                 created_at=MONDAY,
             )
 
+        everything = Publication.objects.all()
         for person in people:
-            listed = set(Publication.objects.visible_to(person))
-            single = {found for found in Publication.objects.all() if can_view(person, found)}
-            assert listed == single
+            visible = {found for found in everything if can_view(person, found)}
+            editable = {found for found in everything if can_edit(person, found)}
+            assert set(Publication.objects.visible_to(person)) == visible
+            assert {found for found in everything if person in viewers(found)} == visible
+            assert set(Publication.objects.editable_by(person)) == editable
+            assert {found for found in editable if person.is_active} <= visible
 
 
 @pytest.fixture
@@ -105,6 +109,16 @@ def test_can_edit_is_not_for_a_reader_in_the_team(
 
     assert not can_edit(charlie, sales)
     assert not can_embed(charlie, sales)
+
+
+def test_can_edit_what_is_for_the_owner_alone_is_not_for_the_team(
+    sales: Publication, alice: User, bob: User, ada: User
+) -> None:
+    sales.audience = Audience.OWNER
+
+    may = [person for person in (alice, bob, ada) if can_edit(person, sales)]
+
+    assert may == [alice, ada]
 
 
 def test_can_edit_is_not_for_a_closed_account(sales: Publication, alice: User) -> None:

@@ -4,7 +4,6 @@ import re
 import pytest
 
 from portal.publishing import shell
-from tests.publishing.vendored import STATIC
 
 
 def test_page_escapes_the_title() -> None:
@@ -40,7 +39,3 @@ def test_data_cannot_leave_its_script_element() -> None:
 def test_data_must_be_strict_json() -> None:
     with pytest.raises(ValueError, match="JSON"):
         shell.page("Sales", "", data=[float("nan")])
-
-
-def test_sandbox_script_stays_small() -> None:
-    assert (STATIC / "content" / "sandbox.js").stat().st_size < 2_500

@@ -200,6 +200,19 @@ def test_upload_of_code_tells_programs_its_run(alice: User, reading: Reading) ->
     assert response.json()["run"] == Run.objects.get().pk
 
 
+def test_upload_of_code_with_a_rule_that_never_comes_due_keeps_nothing(
+    alice: User, reading: Reading
+) -> None:
+    manifest = b'entry = "sales.py"\n[schedule]\ncron = "0 7 31 2 *"\n'
+    files = [file("broadsheet.toml", manifest), file("sales.py", b"print(1)\n")]
+
+    answer = reading(alice).post("/upload/", {"file": files}, headers=JSON)
+
+    assert answer.status_code == 422
+    assert "broadsheet.toml (line 3)" in answer.json()["message"]
+    assert is_untouched()
+
+
 def test_upload_twice_of_the_same_files_is_a_conflict(alice: User, reading: Reading) -> None:
     client = reading(alice)
     client.post("/upload/", {"file": file(), "slug": "sales"})
@@ -358,3 +371,14 @@ def test_upload_without_room_says_so_and_keeps_nothing(
     assert page.status_code == 507
     assert "There is no room left" in page.content.decode()
     assert is_untouched()
+
+
+def test_upload_without_room_for_a_folder_says_so(
+    alice: User, reading: Reading, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "not-a-folder").write_text("in the way")
+    settings.SCRATCH_DIR = tmp_path / "not-a-folder" / "tmp"
+
+    response = reading(alice).post("/upload/", {"file": file()}, headers=JSON)
+
+    assert (response.status_code, response.json()["error"]) == (507, "out_of_space")

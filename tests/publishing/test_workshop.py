@@ -251,12 +251,3 @@ def test_run_without_something_to_show_is_refused(tmp_path, entry, files):
     )
 
     assert refused.code == "bundle_without_index"
-
-
-def test_what_is_handed_on_can_be_stored_anywhere():
-    value = {"a": [float("nan"), float("inf"), 1.5, "x\0y\ud800", None, True], 1: ("b",)}
-
-    assert workshop._storable(value) == {
-        "a": [None, None, 1.5, "x\ufffdy\ufffd", None, True],
-        "1": ["b"],
-    }

@@ -49,16 +49,6 @@ def long_day(value: datetime | date) -> str:
 
 
 @register.filter
-def ago(value: datetime | None) -> str:
-    """How long something lies back: `3 min 14 s ago`, `2 days ago`."""
-    if value is None:
-        return ""
-    passed = timezone.now() - value
-    words = "just now" if passed < timedelta(seconds=5) else f"{in_words(passed)} ago"
-    return _time(value, words)
-
-
-@register.filter
 def filesize_words(size: int | None) -> str:
     """A size in decimal units, as disks and networks count: `184 kB`, `9.2 MB`."""
     if size is None:

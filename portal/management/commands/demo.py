@@ -186,6 +186,5 @@ def _publish(story: Story, step: Step, *, team: Team | None, by: User, at: datet
         team=team,
         change=step.change,
         notes=step.note,
-        create=None,
     )
     return actions.publish_bundle(bundle, wish, by=by, at=at)

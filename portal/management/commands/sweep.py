@@ -1,12 +1,12 @@
 """`manage.py sweep`: list, and with --delete remove, what lies about that nothing needs."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from portal.common import folders
 from portal.management.plain import PlainCommand
 from portal.publishing import upkeep
 from portal.runs.environments import builds
@@ -47,7 +47,7 @@ class Command(PlainCommand):
 
 def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        folders.remove(path)
     else:
         path.unlink(missing_ok=True)
 

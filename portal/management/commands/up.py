@@ -21,7 +21,7 @@ from django.db import DatabaseError, connections
 from portal.common import datafolder, ports, redis
 from portal.common.supervisor import CannotStart, Program, Supervisor, guarded
 
-TROUBLES = (CommandError, CannotStart, datafolder.FolderUnusable, ports.PortInUse, redis.NoRedis)
+TROUBLES = (CommandError, CannotStart, datafolder.FolderUnusable, ports.PortUnusable, redis.NoRedis)
 # Warm: the run in hand may finish. Then soft: Celery waits 5 s and gives the message back to the queue.
 WORKER_STOP = ((SIGTERM, 10.0), (SIGQUIT, 8.0))
 
@@ -94,10 +94,9 @@ class Command(BaseCommand):
 def _addresses(port: int) -> list[str]:
     try:
         return ports.loopback_addresses(port)
-    except ports.PortInUse as problem:
-        raise CommandError(
-            f"{problem} Stop it, or take another one: make run PORT={port + 1}"
-        ) from None
+    except ports.PortUnusable as problem:
+        another = max(port, 8000) + 1
+        raise CommandError(f"{problem} Take another one: make run PORT={another}") from None
 
 
 def _broker() -> tuple[list[Program], dict[str, str]]:

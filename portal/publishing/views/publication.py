@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.requests import signed_in
@@ -33,13 +34,15 @@ def publication(
         resolved = links.resolve(user, address)
     except NoEditionYet as missing:
         return _nothing_yet(request, missing.publication, missing.variant)
+    if _is_poll(request):
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context = _shared(request, resolved.publication, resolved.variant)
     context["parts"] |= plugs.edition_parts(request, resolved.edition)
     context |= {
         "address": address,
         "edition": resolved.edition,
         "newer": resolved.newer,
-        "reader_url": content.reader_url(resolved.edition, user=user),
+        "reader_url": content.reader_url(resolved.edition, user=user, at=timezone.now()),
         "differences": _differences(resolved),
         "last_number": archive.last_number(resolved.publication),
         "variants": archive.variants_with_editions(resolved.publication),
@@ -67,7 +70,13 @@ def _nothing_yet(request: HttpRequest, publication: Publication, variant: Varian
     context = _shared(request, publication, variant) | {
         "version": publication.versions.select_related("created_by").order_by("-pk").first()
     }
-    return render(request, "publishing/nothing_yet.html", context)
+    template = "_waiting.html" if _is_poll(request) else "nothing_yet.html"
+    return render(request, f"publishing/{template}", context)
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether the page that waits for a first edition asks, not a person."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def _shared(request: HttpRequest, publication: Publication, variant: Variant) -> dict[str, Any]:

@@ -53,12 +53,16 @@ class Refusal:
 @follows_links
 def upload(request: HttpRequest, kind: str = "", slug: str = "") -> HttpResponse:
     """The form, and what it sends."""
-    require_author(signed_in(request))
     publication = _publication(request, kind, slug) if slug else None
+    if publication is None:
+        require_author(signed_in(request))
     if request.method != "POST":
         return _page(request, UploadForm(), publication)
-    with uploads.scratch("incoming-") as folder:
-        return _receive(request, Intake(folder), publication)
+    try:
+        with uploads.scratch("incoming-") as folder:
+            return _receive(request, Intake(folder), publication)
+    except OutOfSpace:
+        return answer(request, OUT_OF_SPACE)
 
 
 def _publication(request: HttpRequest, kind: str, slug: str) -> Publication:
@@ -78,8 +82,6 @@ def _receive(request: HttpRequest, intake: Intake, publication: Publication | No
     except MultiPartParserError:
         message = "The form did not arrive as browsers send it. Reload the page and send it again."
         refusal = Refusal(400, "bad_form", message)
-    except OutOfSpace:
-        return answer(request, OUT_OF_SPACE)
     return _refuse(request, refusal, publication, typed=intake.fields)
 
 

@@ -1,0 +1,23 @@
+"""The guide for authors knows every code by which files and actions are refused."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+CODE = re.compile(r'(?:Refused\(\s*|^    code = )"([a-z_]+)"', re.MULTILINE)
+
+
+def test_guide_for_authors_names_every_code() -> None:
+    sources = [
+        source
+        for room in ("portal", "reports", "visualizations", "registry")
+        for source in (ROOT / room).rglob("*.py")
+    ]
+    guide = (ROOT / "docs" / "author.md").read_text("utf-8")
+
+    codes = {code for source in sources for code in CODE.findall(source.read_text("utf-8"))}
+
+    assert len(codes) > 30
+    assert {code for code in codes if f"`{code}`" not in guide} == set()

@@ -1,0 +1,86 @@
+"""Constraints on runs, schedules and slots that the database itself holds."""
+
+import pytest
+
+from portal.accounts.models import User
+from portal.publishing.models import Edition, Variant
+from portal.runs import schedules
+from portal.runs.models import LogChunk, Run, Schedule, Slot
+from tests import factories
+from tests.rows import breaks, copy_of
+from tests.runs.conftest import MONDAY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hourly(counting: Variant, alice: User) -> Schedule:
+    return schedules.set_schedule(counting, every_minutes=60, by=alice, at=MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("schedule_has_its_rule", {"rule": "cron"}),
+        ("schedule_has_its_rule", {"cron": "0 7 * * *"}),
+        ("schedule_has_its_rule", {"every_minutes": None}),
+        ("schedule_has_its_rule", {"every_minutes": 0}),
+    ],
+)
+def test_schedule_constraint_holds(hourly: Schedule, name: str, change: dict[str, object]) -> None:
+    breaks(name, lambda: Schedule.objects.update(**change))
+
+
+def test_schedule_one_enabled_per_variant_holds(hourly: Schedule) -> None:
+    breaks("schedule_one_enabled_per_variant", lambda: copy_of(hourly).save())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("run_running_is_leased", {"state": "running", "token": "t"}),
+        ("run_running_is_leased", {"state": "running", "lease_until": MONDAY}),
+        ("run_finished_has_time", {"finished_at": MONDAY}),
+        ("run_finished_has_time", {"state": "failed"}),
+        ("run_succeeded_has_edition", {"state": "succeeded", "finished_at": MONDAY}),
+    ],
+)
+def test_run_constraint_holds(counting: Variant, name: str, change: dict[str, object]) -> None:
+    breaks(name, lambda: Run.objects.update(**change))
+
+
+def test_run_edition_only_when_made_holds(counting: Variant, alice: User) -> None:
+    factories.publication(by=alice)
+
+    breaks("run_edition_only_when_made", lambda: Run.objects.update(edition=Edition.objects.get()))
+
+
+def test_run_one_at_a_time_holds(counting: Variant) -> None:
+    Run.objects.update(state="running", token="t", lease_until=MONDAY)
+
+    breaks("run_one_at_a_time", lambda: copy_of(Run.objects.get()).save())
+
+
+@pytest.mark.parametrize(
+    "change", [{"state": "skipped", "reason": ""}, {"state": "taken", "reason": "Late"}]
+)
+def test_slot_taken_or_skipped_with_reason_holds(
+    hourly: Schedule, change: dict[str, object]
+) -> None:
+    slot = Slot(schedule=hourly, due_at=MONDAY, created_at=MONDAY, **change)
+
+    breaks("slot_taken_or_skipped_with_reason", slot.save)
+
+
+def test_slot_once_holds(hourly: Schedule) -> None:
+    slot = Slot.objects.create(
+        schedule=hourly, due_at=MONDAY, created_at=MONDAY, state="skipped", reason="Late"
+    )
+
+    breaks("slot_once", lambda: copy_of(slot).save())
+
+
+def test_log_chunk_once_holds(counting: Variant) -> None:
+    chunk = LogChunk.objects.create(run=Run.objects.get(), sequence=1, at=MONDAY, text="one\n")
+
+    breaks("log_chunk_once", lambda: copy_of(chunk).save())

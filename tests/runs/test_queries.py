@@ -1,0 +1,132 @@
+"""How fresh variants are, told in a constant number of queries."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from portal.accounts.models import User
+from portal.publishing.actions import Rendered, add_edition, publish
+from portal.publishing.models import Variant
+from portal.publishing.permissions import can_edit
+from portal.runs import schedules
+from portal.runs.models import Run
+from portal.runs.queries import runs_for, state_of, states_of, usual_seconds
+from tests.runs.authors import COUNTING, bundle_of, publish_script
+from tests.runs.conftest import MONDAY
+
+pytestmark = pytest.mark.django_db
+SOON = MONDAY + timedelta(minutes=1)
+
+
+def end(variant: Variant, state: str, *, minutes: int = 1) -> Run:
+    run = variant.runs.get(state="queued")
+    run.state, run.finished_at = state, MONDAY + timedelta(minutes=minutes)
+    run.save()
+    return run
+
+
+def show(variant: Variant, *, minutes: int) -> None:
+    at = MONDAY + timedelta(minutes=minutes)
+    files = bundle_of({"index.html": f"<p>{minutes}"}, entry="main.py").files
+    edition = add_edition(
+        Rendered(files=files, entry="index.html"),
+        version=variant.version,
+        variant=variant,
+        logical_time=at,
+        by=None,
+        at=at,
+    )
+    publish(edition, by=None, at=at, reason="shown")
+
+
+def test_waiting_run_is_active_and_not_late(counting: Variant) -> None:
+    state = state_of(counting, at=SOON)
+
+    assert state.active_run == counting.runs.get()
+    assert (state.last_run, state.failed_run, state.is_late) == (None, None, False)
+
+
+def test_run_that_nobody_takes_is_late(counting: Variant) -> None:
+    assert state_of(counting, at=MONDAY + timedelta(minutes=6)).is_late
+
+
+def test_slot_that_nobody_makes_is_late(counting: Variant, alice: User) -> None:
+    end(counting, "unchanged")
+    schedules.set_schedule(counting, every_minutes=10, by=alice, at=MONDAY)
+
+    on_time = state_of(counting, at=MONDAY + timedelta(minutes=14))
+    late = state_of(counting, at=MONDAY + timedelta(minutes=16))
+
+    assert (on_time.is_late, late.is_late) == (False, True)
+    assert late.in_words == "Every 10 minutes"
+    assert late.next_due_at == MONDAY + timedelta(minutes=10)
+
+
+def test_failed_run_is_told_until_something_newer_is_shown(counting: Variant) -> None:
+    failed = end(counting, "failed", minutes=2)
+    before = state_of(counting, at=SOON)
+
+    show(counting, minutes=3)
+
+    assert before.failed_run == failed
+    assert state_of(counting, at=SOON).failed_run is None
+
+
+def test_edition_from_before_does_not_hide_a_failure(counting: Variant) -> None:
+    show(counting, minutes=1)
+
+    failed = end(counting, "timed_out", minutes=2)
+
+    assert state_of(counting, at=SOON).failed_run == failed
+
+
+def test_failure_of_a_replaced_version_is_nobodys_business_now(
+    counting: Variant, alice: User
+) -> None:
+    end(counting, "failed")
+
+    variant = publish_script(COUNTING + "\n", by=alice, at=MONDAY)
+
+    assert state_of(variant, at=SOON).failed_run is None
+
+
+def test_cancelled_run_is_no_failure(counting: Variant) -> None:
+    end(counting, "cancelled")
+
+    assert state_of(counting, at=SOON).failed_run is None
+
+
+def test_states_of_many_need_as_many_queries_as_of_one(
+    counting: Variant, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    variants = [counting]
+    for slug in ("alpha-report", "beta-chart"):
+        variants.append(publish_script(COUNTING, by=alice, at=MONDAY, slug=slug))
+        schedules.set_schedule(variants[-1], every_minutes=5, by=alice, at=MONDAY)
+    end(counting, "failed")
+
+    with django_assert_num_queries(4):
+        states = states_of(variants, at=SOON)
+
+    assert set(states) == {variant.pk for variant in variants}
+
+
+def test_list_of_runs_agrees_with_the_right_to_each(
+    counting: Variant,
+    alice: User,
+    bob: User,
+    charlie: User,
+    dora: User,
+    ada: User,
+) -> None:
+    publish_script(COUNTING, by=dora, at=MONDAY, slug="of-another-team")
+
+    for person in (alice, bob, charlie, dora, ada):
+        allowed = {run.pk for run in Run.objects.all() if can_edit(person, run.variant.publication)}
+        assert set(runs_for(person).values_list("pk", flat=True)) == allowed
+
+
+def test_usual_time_is_the_median_of_good_runs(counting: Variant) -> None:
+    assert usual_seconds([]) is None
+    assert usual_seconds(Run.objects.all()) is None

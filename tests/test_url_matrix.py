@@ -1,0 +1,286 @@
+"""Every address, asked by everybody: who gets in, who is turned away, and who must not even learn of it.
+
+A route without a row fails. `who` is the least that somebody needs; what it means for one publication follows
+from its audience, by the two tables below.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
+
+from portal import content_urls, urls
+from portal.accounts.models import Role, Team, User
+from portal.publishing import actions, content, embeds
+from portal.publishing.actions import Wish
+from portal.publishing.models import Audience, Edition, EmbedGrant
+from portal.runs.models import Run
+from tests import factories
+from tests.factories import MONDAY
+from tests.publishing.shelf import publish
+
+PORTAL, CONTENT = {"host": "localhost:8000"}, {"host": "127.0.0.1:8000"}
+SLUG, TITLE = "takeover-of-a-rival", "Takeover of a rival"
+
+PEOPLE = ("nobody", "reader", "author", "team reader", "team author", "owner", "admin")
+AUTHORING = {"author", "team author", "owner", "admin"}
+SEES = {
+    Audience.COMPANY: {"reader", "author", "team reader", "team author", "owner", "admin"},
+    Audience.TEAM: {"team reader", "team author", "owner", "admin"},
+    Audience.OWNER: {"owner", "admin"},
+}
+CHANGES = {
+    Audience.COMPANY: {"team author", "owner", "admin"},
+    Audience.TEAM: {"team author", "owner", "admin"},
+    Audience.OWNER: {"owner", "admin"},
+}
+
+OK, SIGN_IN, FORBIDDEN, NOT_FOUND = "ok", "sign in", "forbidden", "not found"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may, and by which methods. `lists`: to whom the page names the publication: "sees" or "changes"."""
+
+    who: str
+    methods: tuple[str, ...] = ("get",)
+    lists: str = ""
+
+
+ASK, DO, FORM = ("get",), ("post",), ("get", "post")
+ROWS = {
+    "health-live": Row("anybody"),
+    "health-ready": Row("anybody"),
+    "sign-in": Row("anybody", FORM),
+    "sign-out": Row("signed in", DO),
+    "home": Row("signed in", lists="sees"),
+    "kind-list": Row("signed in", lists="sees"),
+    "upload": Row("authors", FORM),
+    "runs": Row("authors", lists="changes"),
+    "publication": Row("viewers"),
+    "publication-major": Row("viewers"),
+    "publication-variant": Row("viewers"),
+    "publication-variant-major": Row("viewers"),
+    "edition": Row("viewers"),
+    "as-of": Row("viewers"),
+    "history": Row("viewers"),
+    "bundle": Row("viewers"),
+    "follow": Row("viewers", DO),
+    "roll-back": Row("editors", FORM),
+    "upload-version": Row("editors", FORM),
+    "embeds": Row("editors", FORM),
+    "revoke-embed": Row("editors", DO),
+    "run-now": Row("editors", DO),
+    "schedule": Row("editors", FORM),
+    "run": Row("editors"),
+    "run-live": Row("editors"),
+    "run-log": Row("editors"),
+    "cancel-run": Row("editors", DO),
+}
+CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
+
+
+def portal_path(name: str, **arguments: object) -> str:
+    """An address of the portal, also after a request to the content origin."""
+    return reverse(name, urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One publication with an edition, a queued run and an embed, and everybody who may ask for it."""
+
+    edition: Edition
+    run: Run
+    grant: EmbedGrant
+    people: dict[str, User]
+
+    def path(self, route: URLPattern) -> str:
+        arguments = {
+            "kind": "report",
+            "slug": SLUG,
+            "variant": "default",
+            "major": 1,
+            "minor": 0,
+            "number": 1,
+            "day": date(2026, 11, 20),
+            "pk": self.grant.pk if route.name == "revoke-embed" else self.run.pk,
+        }
+        wanted = route.pattern.converters
+        return portal_path(str(route.name), **{name: arguments[name] for name in wanted})
+
+    def browser(self, name: str, headers: dict[str, str]) -> Client:
+        client = Client(headers=headers)
+        if name != "nobody":
+            client.force_login(self.people[name])
+        return client
+
+
+@pytest.fixture(params=list(Audience))
+def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
+    people = {
+        "reader": factories.person("reader", Role.READER),
+        "author": factories.person("author"),
+        "team reader": factories.person("teamreader", Role.READER, team=team),
+        "team author": factories.person("teamauthor", team=team),
+        "owner": factories.person("owner", team=team),
+        "admin": factories.person("admin", Role.ADMIN),
+    }
+    owner = people["owner"]
+    edition = publish(tmp_path, {"index.html": TITLE}, by=owner, slug=SLUG, audience=request.param)
+    actions.publish_bundle(factories.code(), Wish(slug=SLUG), by=owner, at=MONDAY)
+    grant = embeds.create_grant(
+        edition.publication,
+        variant=edition.variant,
+        follows="latest",
+        label="Wiki",
+        origins=["https://wiki.example.com"],
+        by=owner,
+        at=MONDAY,
+    )
+    return Shop(edition, Run.objects.get(), grant, people)
+
+
+def routes(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    """Every route below, those of the administration left out."""
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield pattern
+        elif pattern.app_name != "admin":
+            yield from routes(pattern.url_patterns)
+
+
+def expected(row: Row, audience: str, name: str) -> str:
+    if row.who == "anybody":
+        return OK
+    if name == "nobody":
+        return SIGN_IN
+    if row.who == "signed in":
+        return OK
+    if row.who == "authors":
+        return OK if name in AUTHORING else FORBIDDEN
+    if name not in SEES[Audience(audience)]:
+        return NOT_FOUND
+    may = row.who == "viewers" or name in CHANGES[Audience(audience)]
+    return OK if may else FORBIDDEN
+
+
+def answer(response: HttpResponse) -> str:
+    """What an answer means; a form that says what is missing was reached."""
+    if response.status_code == 302 and response["Location"].startswith("/sign-in/?next="):
+        return SIGN_IN
+    if response.status_code < 400 or response.status_code in (400, 422):
+        return OK
+    return {403: FORBIDDEN, 404: NOT_FOUND}.get(response.status_code, str(response.status_code))
+
+
+def names_it(response: HttpResponse) -> bool:
+    return not response.streaming and TITLE in response.content.decode()
+
+
+PORTAL_ROUTES = list(routes(urls.urlpatterns))
+
+
+def test_every_route_has_one_row() -> None:
+    assert sorted(str(route.name) for route in PORTAL_ROUTES) == sorted(ROWS)
+    assert {str(route.name) for route in routes(content_urls.urlpatterns)} == CONTENT_ROWS
+
+
+def test_every_route_lets_in_whom_its_row_says(shop: Shop) -> None:
+    audience = shop.edition.publication.audience
+    wrong = []
+
+    for route in PORTAL_ROUTES:
+        row, path = ROWS[str(route.name)], shop.path(route)
+        for method in row.methods:
+            for name in PEOPLE:
+                response = getattr(shop.browser(name, PORTAL), method)(path, {"edition": "1"})
+                got, wanted = answer(response), expected(row, audience, name)
+                tells = got in (SIGN_IN, NOT_FOUND) and names_it(response)
+                if got != wanted or tells:
+                    wrong.append((method, path, name, got, wanted, tells))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("shop", [Audience.COMPANY], indirect=True)
+def test_every_route_knows_no_other_method(shop: Shop) -> None:
+    wrong = []
+
+    for route in PORTAL_ROUTES:
+        row, path = ROWS[str(route.name)], shop.path(route)
+        others = {"post", "put", "patch", "delete", "get"} - set(row.methods)
+        for method in sorted(others) if row.who != "anybody" else ():
+            response = getattr(shop.browser("owner", PORTAL), method)(path)
+            if response.status_code != 405:
+                wrong.append((method, path, response.status_code))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["home", "kind-list", "runs"])
+def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
+    path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
+    table = SEES if ROWS[name].lists == "sees" else CHANGES
+    audience = Audience(shop.edition.publication.audience)
+
+    for query in ({}, {"q": "takeover"}):
+        told = {
+            person for person in PEOPLE if names_it(shop.browser(person, PORTAL).get(path, query))
+        }
+        assert told == table[audience]
+
+
+def test_content_is_shown_to_whom_the_token_was_made_for(shop: Shop) -> None:
+    audience = Audience(shop.edition.publication.audience)
+
+    browser, shown = Client(headers=CONTENT), set()
+    for name, user in shop.people.items():
+        response = browser.get(content.reader_url(shop.edition, user=user, at=timezone.now()))
+        if TITLE.encode() in response.getvalue():
+            shown.add(name)
+
+    assert shown == SEES[audience]
+
+
+@pytest.mark.parametrize("path", ["c/x/", "c/x/index.html", "e/x/"])
+def test_content_of_a_token_that_is_not_ours_is_nothing(path: str, shop: Shop) -> None:
+    for name in PEOPLE:
+        assert shop.browser(name, CONTENT).get(f"/{path}").status_code == 404
+
+
+def test_embed_is_shown_to_everybody_until_it_is_revoked(shop: Shop) -> None:
+    stranger, url = Client(headers=CONTENT), embeds.embed_url(shop.grant)
+
+    before = stranger.get(url).status_code
+    embeds.revoke_grant(shop.grant, by=shop.people["owner"], at=MONDAY)
+    after = stranger.get(url)
+
+    assert (before, after.status_code) == (200, 410)
+    assert not names_it(after)
+
+
+def test_administration_is_for_staff_alone(shop: Shop) -> None:
+    open_to_all = {"login", "logout"}
+    pages = [
+        portal_path(f"admin:{pattern.name}")
+        for pattern in admin.site.urls[0]
+        if isinstance(pattern, URLPattern)
+        and pattern.name not in open_to_all | {None, "view_on_site"}
+        and not pattern.pattern.converters
+        and not pattern.pattern.regex.groups
+    ]
+    assert len(pages) > 3
+
+    for page in [*pages, "/admin/portal/user/", "/admin/portal/auditevent/"]:
+        for name in PEOPLE:
+            response = shop.browser(name, PORTAL).get(page)
+            assert response.status_code in (302, 403), (page, name)
+            assert not names_it(response)
