@@ -74,6 +74,7 @@ def test_empty_manifest_wishes_nothing():
         ("[run]\n\ntime_limit_seconds = 3601", "run.time_limit_seconds", 3),
         ("run = 3", "run", 1),
         ("[run]\nshow = 1", "run.show", 2),
+        ('[run]\nnetwork = "off"', "run.network", 2),
         ("[run.deeper]\nx = 1", "run.deeper", 1),
         ('title = "x"\n[schedule]\ncron = "61 * * * *"', "schedule.cron", 3),
         ("[schedule]\nevery_minutes = 0", "schedule.every_minutes", 2),

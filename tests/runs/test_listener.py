@@ -1,11 +1,12 @@
 """What is made of the words of an author's code: progress, log, sentences."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from portal.runs.errors import BundleError, Cancelled, TooSlow
+from portal.runs.errors import BundleError, Cancelled, PlatformError, TooSlow
 from portal.runs.listener import LONGEST_LINE, RECORD, Listener, error_of
 from portal.runs.sandbox import Ending, Limits, Outcome
 
@@ -42,6 +43,32 @@ def record(event: str, **fields: object) -> str:
 
 def outcome(ending: Ending = Ending.EXITED, exit_code: int = 1) -> Outcome:
     return Outcome(ending=ending, exit_code=exit_code, seconds=1, peak_mb=1, output_cut=False)
+
+
+@pytest.mark.parametrize(
+    ("ending", "says"),
+    [
+        (Ending.TOO_MANY, "main.py had more than 512 processes and threads at once."),
+        (Ending.TOO_FULL, "main.py wrote more than 4096 MB."),
+        (Ending.TOO_LARGE, "main.py needed more than 2048 MB of memory."),
+    ],
+)
+def test_limit_that_was_reached_is_the_authors_to_mend(
+    heard: Listener, ending: Ending, says: str
+) -> None:
+    error = error_of("main.py", outcome(ending), LIMITS, heard)
+
+    assert isinstance(error, BundleError)
+    assert error.sentence.startswith(says)
+
+
+def test_walls_that_fail_are_our_fault(heard: Listener) -> None:
+    failed = replace(outcome(Ending.NOT_STARTED), trouble="bubblewrap could not put up its walls")
+
+    error = error_of("main.py", failed, LIMITS, heard)
+
+    assert isinstance(error, PlatformError)
+    assert "in its isolation: bubblewrap could not put up its walls." in error.sentence
 
 
 def test_lines_are_joined_from_pieces(heard: Listener, notes: Notes) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from django.conf import settings
 
 from portal.runs.programs import DRIVER
 from reports.producers.execute import RECORD, inject, label_of
@@ -31,9 +30,9 @@ def drive(
         (tmp_path / folder).mkdir()
     nbformat.write(document, tmp_path / "work" / "book.ipynb")
     executed = tmp_path / "output" / "book.ipynb"
-    command = [sys.executable, "-I", "-c", DRIVER, str(settings.BASE_DIR)]
+    command = [sys.executable, "-I", str(DRIVER)]
     ended = subprocess.run(
-        [*command, "book.ipynb", str(executed), json.dumps(parameters)],
+        [*command, "book.ipynb", str(executed), json.dumps(parameters), sys.executable],
         cwd=tmp_path / "work",
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")},
         capture_output=True,
