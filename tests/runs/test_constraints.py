@@ -5,7 +5,7 @@ import pytest
 from portal.accounts.models import User
 from portal.publishing.models import Edition, Variant
 from portal.runs import schedules
-from portal.runs.models import LogChunk, Run, Schedule, Slot
+from portal.runs.models import CheckResult, LogChunk, Run, Schedule, Slot
 from tests import factories
 from tests.rows import breaks, copy_of
 from tests.runs.conftest import MONDAY
@@ -84,3 +84,22 @@ def test_log_chunk_once_holds(counting: Variant) -> None:
     chunk = LogChunk.objects.create(run=Run.objects.get(), sequence=1, at=MONDAY, text="one\n")
 
     breaks("log_chunk_once", lambda: copy_of(chunk).save())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("check_result_stage_known", {"stage": "later"}),
+        ("check_result_severity_known", {"severity": "fatal"}),
+        ("check_result_failing_within_total", {"failing": 3, "total": 2}),
+        ("check_result_failing_within_total", {"failing": 3, "total": None}),
+    ],
+)
+def test_check_result_constraint_holds(
+    counting: Variant, name: str, change: dict[str, object]
+) -> None:
+    CheckResult.objects.create(
+        run=Run.objects.get(), name="rows", stage="output", severity="block", passed=True
+    )
+
+    breaks(name, lambda: CheckResult.objects.update(**change))
