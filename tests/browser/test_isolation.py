@@ -49,8 +49,9 @@ def frame_in(page: Page, url: str) -> Frame:
         "url => document.body.append(Object.assign(document.createElement('iframe'), {src: url}))",
         url,
     )
-    page.wait_for_selector("iframe")
-    frame = page.frames[-1]
+    element = page.wait_for_selector("iframe")
+    frame = element and element.content_frame()
+    assert frame
     frame.wait_for_load_state()
     return frame
 
@@ -261,7 +262,7 @@ def test_report_of_many_files_works(opened, tmp_path: Path, alice: User) -> None
     edition = publish(tmp_path, files, by=alice)
     frame = opened(content.reader_url(edition, user=alice, at=timezone.now()))
 
-    frame.wait_for_function("window.outcome")
+    frame.wait_for_function("window.outcome", polling=100)
 
     assert frame.evaluate("outcome") == {
         "answer": 42,

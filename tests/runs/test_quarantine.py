@@ -150,11 +150,11 @@ def test_history_tells_readers_no_number_of_a_quarantined_edition(
 
     shown, whole = (page(one, "/reports/counting/history/") for one in (reader, author))
 
-    assert ('data-label="revenue">100<' in shown, 'data-label="revenue">101<' in shown) == (
+    assert ('data-label="Revenue">100<' in shown, 'data-label="Revenue">101<' in shown) == (
         True,
         False,
     )
-    assert 'data-label="revenue">101<' in whole
+    assert 'data-label="Revenue">101<' in whole
     assert "Quarantined" in shown
 
 
