@@ -25,13 +25,7 @@ import os, pathlib
 pathlib.Path(os.environ["BROADSHEET_OUTPUT"], "index.html").write_text(os.environ["BROADSHEET_LOGICAL_TIME"])
 """
 SLOW = "import time; time.sleep(3)" + QUICK
-POISON = """
-import os, signal
-from pathlib import Path
-def parent(pid): return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-os.kill(parent(os.getppid()), signal.SIGKILL)  # the worker's process that started the warden that started us
-import time; time.sleep(60)
-"""
+POISON = "import time; time.sleep(600)"
 
 
 class Stage:
@@ -202,18 +196,28 @@ def paused_worker(folder: Path) -> dict[str, object]:
 
 
 def poison(folder: Path) -> dict[str, object]:
-    """Code that kills its worker every time, beside code that is well."""
+    """Code whose worker is killed every time, as when memory runs out, beside code that is well."""
     stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="2")
     stage.all.start_redis()
-    poisonous = stage.publish(POISON, "poisonous")
+    run = stage.publish(POISON, "poisonous").runs.get()
     stage.schedule(stage.publish(QUICK, "well-behaved"), 10)
     stage.all.start_worker()
     stage.all.start_worker()
     stage.all.start_ticker()
+    wait_until(lambda: _kill_its_worker(run), seconds=LONG)
     stage.wait_for_all()
     stage.all.stop()
-    run = poisonous.runs.get()
+    run.refresh_from_db()
     return stage.outcome(poison=run.state, error=run.error)
+
+
+def _kill_its_worker(run: Any) -> bool:
+    """Kill the process that works on the run, if one does; whether the run has ended."""
+    run.refresh_from_db()
+    if run.state == "running":
+        with contextlib.suppress(ProcessLookupError):  # killed before; its lease has not lapsed yet
+            os.kill(int(run.worker.rpartition(":")[2]), signal.SIGKILL)
+    return bool(run.is_finished)
 
 
 def broker_down(folder: Path) -> dict[str, object]:

@@ -69,7 +69,7 @@ def test_worker_that_stood_still_past_its_lease_publishes_nothing(tmp_path: Path
     assert (outcome["attempts"], outcome["editions"], outcome["moves"]) == (2, 1, 1)
 
 
-def test_code_that_kills_its_workers_is_given_up_and_others_go_on(tmp_path: Path) -> None:
+def test_code_whose_workers_are_killed_is_given_up_and_others_go_on(tmp_path: Path) -> None:
     outcome = play("poison", tmp_path)
 
     assert outcome["poison"] == "lost"
