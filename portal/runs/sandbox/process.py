@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from portal.runs.sandbox import Command, Ending, Level, Limits, MustStop, OnOutput, Outcome
+from portal.runs.sandbox import (
+    Command,
+    Ending,
+    Level,
+    Limits,
+    MustStop,
+    OnOutput,
+    Outcome,
+    bubblewrap,
+)
 from portal.runs.sandbox.plans import plan_of
 from portal.runs.sandbox.usage import disk_bytes, usage_of
 
@@ -58,7 +67,8 @@ def _started(
     command: Command, limits: Limits, level: Level | None
 ) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
     report, report_at = os.pipe()
-    plan = plan_of(command, limits, level, report=report_at)
+    wall = bubblewrap.program() if level is Level.BUBBLEWRAP else ""
+    plan = plan_of(command, limits, level, report=report_at, bubblewrap=wall)
     try:
         process = subprocess.Popen(  # noqa: S603  our own warden
             [sys.executable, "-I", "-S", "-c", BOOT, str(ROOT)],

@@ -54,7 +54,7 @@ def _start_in_bubblewrap(
     command = bubblewrap.command(plan, user=user)
     passed = [at for at in (status_at, options_at, filter_at) if at is not None]
     process = subprocess.Popen(  # noqa: S603  running the author's command is the purpose
-        [bubblewrap.program(), "--args", str(options_at), "--", *command],
+        [plan.bubblewrap, "--args", str(options_at), "--", *command],
         env={},
         stdin=subprocess.DEVNULL,
         pass_fds=passed,
