@@ -39,13 +39,15 @@ class Stage:
 
         self.author = User.objects.create_user("author", role=Role.AUTHOR)
 
-    def publish(self, source: str, slug: str = "report") -> Any:
+    def publish(
+        self, source: str, slug: str = "report", *, files: dict[str, str] | None = None
+    ) -> Any:
         from django.utils import timezone
 
         from tests.runs.authors import publish_script
 
         yesterday = timezone.now() - timedelta(days=1)  # before every slot
-        return publish_script(source, by=self.author, at=yesterday, slug=slug)
+        return publish_script(source, by=self.author, at=yesterday, slug=slug, files=files)
 
     def schedule(self, variant: Any, slots: int) -> Any:
         """A schedule with so many slots missed, each to be run."""

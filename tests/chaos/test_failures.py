@@ -14,13 +14,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.redis]
 
 def play(name: str, folder: Path) -> dict[str, Any]:
     """What came of a scenario."""
+    outcome: dict[str, Any] = _said_by("tests.chaos.scenarios", name, str(folder))
+    return outcome
+
+
+def _said_by(module: str, *arguments: str) -> Any:
     environment = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith("BROADSHEET_") and key not in {"DJANGO_SETTINGS_MODULE", "REDIS_URL"}
     }
     played = subprocess.run(
-        [sys.executable, "-m", "tests.chaos.scenarios", name, str(folder)],
+        [sys.executable, "-m", module, *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -28,8 +33,7 @@ def play(name: str, folder: Path) -> dict[str, Any]:
         check=False,
     )
     assert played.returncode == 0, played.stderr[-3000:]
-    outcome: dict[str, Any] = json.loads(played.stdout.splitlines()[-1])
-    return outcome
+    return json.loads(played.stdout.splitlines()[-1])
 
 
 def test_three_tickers_at_once_make_each_slot_once(tmp_path: Path) -> None:
@@ -119,3 +123,25 @@ def test_full_disk_is_said_and_readers_keep_what_they_had(tmp_path: Path) -> Non
     assert outcome["kept"]
     assert outcome["whole"]
     assert outcome["strays"] == outcome["truncated"] == []
+
+
+def test_worker_killed_at_any_step_leaves_nothing_and_the_run_is_made_once(tmp_path: Path) -> None:
+    *deaths, committed = _said_by("tests.chaos.failpoints", str(tmp_path))
+
+    assert len(deaths) == 13
+    for death in deaths:
+        assert death == {
+            "point": death["point"],
+            "code": -9,
+            "died": "running",
+            "editions_left": 0,
+            "swept": 1,
+            "again": "succeeded",
+            "ended": "succeeded",
+            "attempts": 2,
+            "editions": 1,
+            "moves": 1,
+            "half_environments": 0,
+        }
+    assert (committed["code"], committed["died"], committed["again"]) == (-9, "succeeded", None)
+    assert (committed["editions"], committed["moves"]) == (1, 1)
