@@ -257,7 +257,7 @@ def graceful_stop(folder: Path) -> dict[str, object]:
     """SIGTERM to the worker again and again while slots are worked off."""
     stage = Stage(folder)
     stage.all.start_redis()
-    stage.schedule(stage.publish(QUICK), 15)
+    stage.schedule(stage.publish(QUICK), 7)
     stage.all.start_ticker()
     stops = 0
     from portal.runs.models import ACTIVE, Run

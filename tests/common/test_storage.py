@@ -178,7 +178,7 @@ def test_put_killed_at_any_moment_leaves_no_partial_file(tmp_path):
     }
     dice = random.Random(20261116)
     promised: list[str] = []
-    for _ in range(20):
+    for _ in range(12):
         writer = subprocess.Popen(
             [sys.executable, "-c", ENDLESS_WRITER],
             cwd=ROOT,
