@@ -72,7 +72,7 @@ class Lease:
         if self.lost.is_set():
             raise Fenced(f"run {self.claim.run_id}")
         if self.cancelled.is_set():
-            raise Cancelled("The run was cancelled. Readers keep the edition they had.")
+            raise Cancelled("The run was cancelled.")
 
 
 def claimable() -> QuerySet[Run]:

@@ -119,7 +119,7 @@ def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> R
     last_words = "\n".join(heard.last)
     match outcome.ending:
         case Ending.STOPPED:
-            return Cancelled("The run was cancelled. Readers keep the edition they had.")
+            return Cancelled("The run was cancelled.")
         case Ending.TOO_SLOW:
             return TooSlow(_slow_sentence(entry, limits, heard), last_words=last_words)
         case Ending.TOO_LARGE:

@@ -70,7 +70,8 @@ def _chart(times: list[float], values: list[float], *, least: float, mark: float
     def height(value: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * value / top, 1)
 
-    points = [
+    points = [(float(LEFT), height(values[0]))]  # it holds from the start
+    points += [
         (round(LEFT + (RIGHT - LEFT) * at / times[-1], 1), height(value))
         for at, value in zip(times, values, strict=True)
     ]

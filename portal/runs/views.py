@@ -211,12 +211,14 @@ def _variant(publication: Publication, slug: str) -> Variant:
 
 def _live_context(found: Run, log: logs.Part) -> dict[str, Any]:
     now = timezone.now()
+    told = steps.steps_of(found, at=now)
     return {
         "run": found,
         "publication": found.variant.publication,
         "current": found.variant.current,
         "log": log,
-        "steps": steps.steps_of(found, at=now),
+        "steps": told,
+        "doing": found.doing or next((step.name for step in told if step.is_running), "Starting"),
         "running_seconds": steps.running_seconds(found, at=now),
         "usage": pictures.usage_of(found),
         "results": list(found.check_results.order_by("passed", "pk")),
