@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal.accounts.urls import urlpatterns as accounts
+from portal.api import api
 from portal.common import health
 from portal.notifications.urls import urlpatterns as notifications
 from portal.publishing.urls import urlpatterns as publishing
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("api/v1/", api.urls),
     path("", include(accounts)),
     path("", include(runs)),
     path("", include(notifications)),

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,27 @@ _places = threading.BoundedSemaphore(int(os.environ.get("BROADSHEET_PARSERS", "2
 logger = logging.getLogger(__name__)
 
 
-def call(target: str, *, wall_seconds: int = 20, memory_mb: int = 1024, **arguments: JSON) -> JSON:
+def _nothing() -> None:
+    """Nothing else is to be looked at."""
+
+
+def call(
+    target: str,
+    *,
+    wall_seconds: int = 20,
+    memory_mb: int = 1024,
+    meanwhile: Callable[[], object] = _nothing,
+    **arguments: JSON,
+) -> JSON:
     """What `package.module:function` returns for these keyword arguments, all of it JSON.
+
+    `meanwhile` is called several times a second; what it raises ends the child.
 
     :raises Refused: by the function itself; or unreadable_file (it crashed), too_slow, too_much_memory,
         or busy (no place became free within `wall_seconds`).
     """
     with _place(wall_seconds):
-        child = _Child(target, arguments, wall_seconds, memory_mb)
+        child = _Child(target, arguments, wall_seconds, memory_mb, meanwhile)
         try:
             child.watch()
         finally:
@@ -67,6 +80,7 @@ class _Child:
     arguments: dict[str, JSON]
     wall_seconds: int
     memory_mb: int
+    meanwhile: Callable[[], object]
     _answer: bytearray = field(default_factory=bytearray)
     _noise: bytearray = field(default_factory=bytearray)
 
@@ -102,6 +116,7 @@ class _Child:
                     if not key.data(os.read(key.fd, 1 << 16)):
                         pipes.unregister(key.fileobj)
                 self._check_limits()
+                self.meanwhile()
             for key in list(pipes.get_map().values()):
                 self._drain(key)
 

@@ -68,17 +68,24 @@ OUT_OF_SPACE = Problem(
 )
 
 
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
 def wants_json(request: HttpRequest) -> bool:
-    """Whether a program asks: it names JSON and does not name HTML."""
+    """Whether a program asks: on an address of the API, or it names JSON and does not name HTML."""
+    if is_api(request):
+        return True
     accept = request.headers.get("Accept", "")
     return "application/json" in accept and "text/html" not in accept
 
 
 def answer(request: HttpRequest, problem: Problem, *, message: str = "") -> HttpResponse:
-    """The problem as a page or as `{"error": code, "message": sentence}`."""
+    """The problem as a page or as `{"error": code, "message": sentence}`; the API says `code` for `error`."""
     sentence = one_line(message, length=500) or problem.message
     if wants_json(request):
-        return JsonResponse({"error": problem.code, "message": sentence}, status=problem.status)
+        key = "code" if is_api(request) else "error"
+        return JsonResponse({key: problem.code, "message": sentence}, status=problem.status)
     template = "errors/fault.html" if problem.status >= 500 else "errors/problem.html"
     context = {"problem": problem, "message": sentence, "request_id": _request_id(request)}
     return render(request, template, context, status=problem.status)

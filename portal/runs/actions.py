@@ -13,7 +13,11 @@ from portal.runs.models import ACTIVE, Run
 
 
 class NothingToRun(Exception):
-    """The newest version is finished content, not code."""
+    """The version is finished content, not code."""
+
+
+class NotFinished(Exception):
+    """The run that is to be repeated is queued or running."""
 
 
 @transaction.atomic
@@ -25,6 +29,7 @@ def request_run(
     by: User | None,
     at: datetime,
     logical_time: datetime | None = None,
+    rerun_of: Run | None = None,
 ) -> Run:
     """Queue one execution of the version."""
     run = Run.objects.create(
@@ -32,11 +37,15 @@ def request_run(
         variant=variant,
         trigger=trigger,
         requested_by=by,
+        rerun_of=rerun_of,
         logical_time=logical_time or at,
         queued_at=at,
         rung_at=at,
     )
-    record("request_run", run, by=by, at=at, publication=variant.publication, trigger=trigger)
+    again = {"rerun_of": rerun_of.pk} if rerun_of else {}
+    record(
+        "request_run", run, by=by, at=at, publication=variant.publication, trigger=trigger, **again
+    )
     ring_for(run)
     return run
 
@@ -54,11 +63,7 @@ def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
     :raises PermissionDenied: when the person may not refresh it.
     """
     require_edit(by, variant.publication)
-    variant = (
-        Variant.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("version", "publication")
-        .get(pk=variant.pk)
-    )
+    variant = _lock(variant)
     if variant.version is None or not variant.version.executes:
         raise NothingToRun(
             f"“{variant.publication}” is finished content. Upload a bundle with code to refresh it."
@@ -70,24 +75,66 @@ def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
 
 
 @transaction.atomic
-def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
-    """Stop the run: at once when it is queued, within seconds when it is running.
+def run_again(run: Run, *, by: User, at: datetime) -> Run:
+    """The same version, variant and logical time once more; a run of the same that waits or goes already is it.
 
-    :returns: False when it had finished already.
+    Whether readers see what it makes is decided as for every run: not when their version is another by
+    now, and not when they see a later logical time.
+
+    :raises NotFinished: when the run itself has not ended.
+    :raises NothingToRun: when its version is not code.
+    :raises PermissionDenied: when the person may not refresh it.
+    """
+    require_edit(by, run.variant.publication)
+    variant = _lock(run.variant)
+    if not run.version.executes:
+        raise NothingToRun(
+            f"Version {run.version} is finished content, and there is nothing to run."
+        )
+    if not run.is_finished:
+        raise NotFinished(f"Run {run.pk} has not ended yet. Wait for it, or cancel it first.")
+    same = variant.runs.filter(version=run.version, logical_time=run.logical_time)
+    active = same.filter(state__in=ACTIVE).order_by("pk").first()
+    return active or request_run(
+        run.version,
+        variant=variant,
+        trigger=Run.Trigger.RERUN,
+        by=by,
+        at=at,
+        logical_time=run.logical_time,
+        rerun_of=run,
+    )
+
+
+@transaction.atomic
+def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
+    """Stop the run: at once when it is queued, within two seconds when it is running.
+
+    :returns: False when it had finished, or somebody had asked for it, already.
     :raises PermissionDenied: when the person may not refresh the publication.
     """
     publication = run.variant.publication
     require_edit(by, publication)
+    asked = {"cancel_requested": True, "cancelled_by": by, "cancelled_at": at}
     queued = Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
         state=Run.State.CANCELLED,
         finished_at=at,
-        cancel_requested=True,
         error=f"Cancelled by {by} before it started.",
         doing="",
+        **asked,
     )
-    stopped = queued or Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
-        cancel_requested=True
-    )
+    stopped = queued or Run.objects.filter(
+        pk=run.pk, state=Run.State.RUNNING, cancelled_by__isnull=True
+    ).update(**asked)
     if stopped:
         record("cancel_run", run, by=by, at=at, publication=publication)
     return bool(stopped)
+
+
+def _lock(variant: Variant) -> Variant:
+    """The variant as it is now; whoever else wants to queue a run of it waits."""
+    return (
+        Variant.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("version", "publication")
+        .get(pk=variant.pk)
+    )

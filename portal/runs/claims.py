@@ -10,6 +10,7 @@ die of one run; then it is lost, and the others go on.
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from portal.runs.models import Run
 
 logger = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 3.0  # seconds until a request to cancel is seen
+LOOK_SECONDS = 0.4  # between two looks for a request to cancel
+LONGEST_PAUSE = 3.0  # seconds between two renewals
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Lease:
         if self.lost.is_set():
             raise Fenced(f"run {self.claim.run_id}")
         if self.cancelled.is_set():
-            raise Cancelled("The run was cancelled. Readers keep the edition they had.")
+            raise Cancelled("The run was cancelled.")
 
 
 def claimable() -> QuerySet[Run]:
@@ -99,6 +101,7 @@ def claim(run_id: int, *, worker: str, at: datetime) -> Claim | None:
                     attempts=F("attempts") + 1,
                     started_at=at,
                     steps=[],
+                    resources={},
                     progress=0,
                     doing="",
                 )
@@ -178,22 +181,32 @@ def _lease_end(at: datetime) -> datetime:
 
 
 def _beat(lease: Lease) -> None:
+    """Look often, which is one read by primary key, and write seldom."""
     pause = min(settings.RUN_LEASE_SECONDS / 3, LONGEST_PAUSE)
+    renew_at = time.monotonic() + pause
     try:
-        while not lease.ended.wait(pause) and not lease.lost.is_set():
-            _renew(lease, timezone.now())
+        while not lease.ended.wait(min(pause, LOOK_SECONDS)) and not lease.lost.is_set():
+            try:
+                _look(lease)
+                if time.monotonic() >= renew_at:
+                    _renew(lease, timezone.now())
+                    renew_at = time.monotonic() + pause
+            except (
+                DatabaseError
+            ) as error:  # try again at the next look; the lease decides in the end
+                logger.warning("lease_not_renewed run=%s error=%s", lease.claim.run_id, error)
     finally:
         connection.close()  # this thread's own
 
 
-def _renew(lease: Lease, at: datetime) -> None:
-    try:
-        renewed = lease.claim.held().update(lease_until=_lease_end(at))
-        wanted = lease.claim.held().values_list("cancel_requested", flat=True).first()
-    except DatabaseError as error:  # try again at the next beat; the lease decides in the end
-        logger.warning("lease_not_renewed run=%s error=%s", lease.claim.run_id, error)
-        return
-    if wanted:
+def _look(lease: Lease) -> None:
+    wanted = lease.claim.held().values_list("cancel_requested", flat=True).first()
+    if wanted is None:
+        lease.lost.set()
+    elif wanted:
         lease.cancelled.set()
-    if renewed != 1:
+
+
+def _renew(lease: Lease, at: datetime) -> None:
+    if lease.claim.held().update(lease_until=_lease_end(at)) != 1:
         lease.lost.set()

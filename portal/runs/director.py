@@ -31,11 +31,14 @@ from portal.runs.mailbox import Mailbox, mailbox
 from portal.runs.models import Run
 from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
+from portal.runs.sandbox.curve import Curve
+from portal.runs.sandbox.usage import Usage
 from portal.runs.workplace import Workplace, workplace
 
 logger = logging.getLogger(__name__)
 
 COLLECT_SECONDS = 60
+CURVE_SECONDS = 2.0  # between two writes of what it uses, while it runs
 
 
 def direct(run_id: int, *, worker: str) -> Run.State | None:
@@ -72,6 +75,8 @@ class Direction:
         self.heard = Listener(self.logbook)
         self.results = self.heard.said.checks
         self.outcome: Outcome | None = None
+        self.curve = Curve()
+        self.curve_at = 0.0
         self.isolation: Level | None = None
 
     def through(self) -> Run.State:
@@ -145,6 +150,7 @@ class Direction:
                 limits,
                 heard.hear,
                 must_stop=lambda: self._must_stop(box),
+                on_usage=self._note_usage,
                 level=self.isolation,
             )
             heard.end()
@@ -162,6 +168,11 @@ class Direction:
         self.logbook.write_sometimes()
         return self.lease.must_stop
 
+    def _note_usage(self, seconds: float, usage: Usage) -> None:
+        if self.curve.add(seconds, usage) and seconds >= self.curve_at:
+            self.curve_at = seconds + CURVE_SECONDS
+            self.logbook.note(resources=self._resources())
+
     def _hear_out(self, box: Mailbox) -> None:
         for line in box.last_lines():
             self.heard.take(line)
@@ -174,6 +185,7 @@ class Direction:
         made = children.call(
             "portal.publishing.workshop:produce",
             wall_seconds=COLLECT_SECONDS,
+            meanwhile=self.lease.check,
             bundle=str(place.output),
             entry=entry,
             output=str(place.edition),
@@ -222,17 +234,22 @@ class Direction:
         return error.state
 
     def _report(self) -> endings.Report:
-        peak = self.outcome.peak_mb if self.outcome else 0
         return endings.Report(
             steps=self.logbook.steps_so_far(),
-            resources={
-                "seconds": round(self.logbook.seconds(), 1),
-                "peak_mb": peak,
-                "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
-            },
+            resources=self._resources() | {"seconds": round(self.logbook.seconds(), 1)},
             exit_code=self.outcome.exit_code if self.outcome else None,
             results=self.results,
         )
+
+    def _resources(self) -> dict[str, Any]:
+        """What it used so far. `seconds` is there once it has ended."""
+        return {
+            "peak_mb": self.outcome.peak_mb if self.outcome else self.curve.peak_mb,
+            "memory_limit_mb": programs.limits_for(self.run.version).memory_mb,
+            "cpu_seconds": self.curve.cpu_seconds,
+            "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
+            "curve": self.curve.series(),
+        }
 
 
 def _moment(text: str) -> datetime | None:

@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from portal.common import ansi
 from portal.common.text import one_line
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
@@ -13,7 +15,8 @@ from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
 
 RECORD = "\x1e"  # before every record of the notebook driver (RFC 7464)
-LONGEST_LINE = 4_000
+LONGEST_LINE = 4_000  # characters; what is longer goes on in the next
+LONGEST_RECORD = 64_000
 LAST_LINES = 30
 MOST_WARNINGS = 20
 MOST_CELLS = 100_000
@@ -27,7 +30,7 @@ class Listener:
     logbook: Logbook
     error: dict[str, Any] | None = None
     where: str = ""
-    last: list[str] = field(default_factory=list)
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     said: Said = field(default_factory=Said)
     _rest: str = ""
     _share: tuple[float, float] = (0.0, 1.0)  # of the whole run, that the current cell takes
@@ -37,7 +40,10 @@ class Listener:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._line(line)
-        if len(self._rest) > LONGEST_LINE:
+        if "\r" in self._rest:
+            self._redraw()
+        longest = LONGEST_RECORD if self._rest.startswith(RECORD) else LONGEST_LINE
+        if len(self._rest) > longest:
             self.end()
 
     def take(self, line: str) -> None:
@@ -65,9 +71,18 @@ class Listener:
         if record is not None:
             self._hear_record(record)
             return
-        line = line[:LONGEST_LINE].replace("\x00", "").rstrip("\r")
-        self.last = [*self.last, line][-LAST_LINES:]
-        self.logbook.say(line)
+        line = _last_state(line).replace("\x00", "")
+        for start in range(0, max(1, len(line)), LONGEST_LINE):
+            piece = line[start : start + LONGEST_LINE]
+            self.last.append(ansi.to_text(piece) if "\x1b" in piece else piece)
+            self.logbook.say(piece)
+
+    def _redraw(self) -> None:
+        """A line that is begun again: what it said before is forgotten, as on a terminal."""
+        state = _last_state(self._rest)
+        kept = state[:LONGEST_LINE]
+        self._rest = f"{kept}\r" if self._rest.endswith("\r") else f"\r{kept}"
+        self.logbook.redraw(state.replace("\x00", ""))
 
     def _hear_record(self, record: dict[str, Any]) -> None:
         cell, of = _count(record.get("cell")), _count(record.get("of"))
@@ -79,7 +94,8 @@ class Listener:
                 self.logbook.say(f"{self.where} took {record.get('seconds')} s")
             case "error":
                 self.error = record
-                self.last = str(record.get("traceback") or "").splitlines()[-LAST_LINES:]
+                self.last.clear()
+                self.last.extend(str(record.get("traceback") or "").splitlines())
                 self.logbook.say(
                     f"{self.where} raised {record.get('name')}: {record.get('message')}"
                 )
@@ -103,7 +119,7 @@ def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> R
     last_words = "\n".join(heard.last)
     match outcome.ending:
         case Ending.STOPPED:
-            return Cancelled("The run was cancelled. Readers keep the edition they had.")
+            return Cancelled("The run was cancelled.")
         case Ending.TOO_SLOW:
             return TooSlow(_slow_sentence(entry, limits, heard), last_words=last_words)
         case Ending.TOO_LARGE:
@@ -176,6 +192,12 @@ def _percent(share: float) -> int:
 
 def _count(value: Any) -> int:
     return max(0, min(value, MOST_CELLS)) if isinstance(value, int) else 0
+
+
+def _last_state(line: str) -> str:
+    """What stays of a line with carriage returns: the last that was written over the others."""
+    states = [state for state in line.split("\r") if state.strip()]
+    return states[-1] if states else line.rstrip("\r")
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -17,19 +17,24 @@ from portal.common.text import one_line
 from portal.runs.claims import Claim
 from portal.runs.models import LogChunk
 
-WRITE_SECONDS = 1.0
+WRITE_SECONDS = 0.4  # a line is on the page within a second, which asks as often
+REDRAW_SECONDS = 5.0  # how often the log gets the state of a progress bar
+CHUNK_CHARACTERS = 64_000
 STEP_NAMES = ("Fetch bundle", "Prepare environment", "Execute", "Collect", "Check", "Publish")
 
 
 @dataclass
 class Logbook:
-    """Gathers lines and writes them about once a second."""
+    """Gathers lines and writes them a few times a second."""
 
     claim: Claim
     steps: list[dict[str, Any]] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
     _fields: dict[str, Any] = field(default_factory=dict)
     _written: float = 0.0
+    _redrawn: str = ""  # the state of a progress bar that is not in the log yet
+    _drawn: str = ""  # the one that is its last line
+    _drawn_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
@@ -65,7 +70,14 @@ class Logbook:
 
     def say(self, line: str) -> None:
         """Add a line to the log."""
-        self._lines.append(f"{timezone.now():%H:%M:%S} {line}".rstrip())
+        if not line or line != self._drawn:
+            self._add(line)
+        self._redrawn = self._drawn = ""
+        self.write_sometimes()
+
+    def redraw(self, line: str) -> None:
+        """A line that is written over and over, such as a progress bar: the log gets it now and then."""
+        self._redrawn = line if line != self._drawn else ""
         self.write_sometimes()
 
     def note(self, **fields: Any) -> None:
@@ -82,17 +94,17 @@ class Logbook:
         :raises Fenced: when the run is not ours any more.
         """
         self._written = time.monotonic()
+        self._take_redrawn()
         if not self._lines and not self._fields:
             return
         self.claim.write(**(self._fields or {"steps": self.steps}))
-        if self._lines:
-            LogChunk.objects.create(
-                run_id=self.claim.run_id,
-                sequence=self._sequence,
-                at=timezone.now(),
-                text="\n".join(self._lines) + "\n",
-            )
-            self._sequence += 1
+        now = timezone.now()
+        chunks = [
+            LogChunk(run_id=self.claim.run_id, sequence=sequence, at=now, text=text)
+            for sequence, text in enumerate(_pieces(self._lines), start=self._sequence)
+        ]
+        LogChunk.objects.bulk_create(chunks)
+        self._sequence += len(chunks)
         self._lines, self._fields = [], {}
 
     def seconds(self) -> float:
@@ -103,3 +115,25 @@ class Logbook:
         """Write what has gathered, unless that was done just now."""
         if time.monotonic() - self._written >= WRITE_SECONDS:
             self.write()
+
+    def _add(self, line: str) -> None:
+        self._lines.append(f"{timezone.now():%H:%M:%S} {line}".rstrip())
+
+    def _take_redrawn(self) -> None:
+        if self._redrawn and self._written - self._drawn_at >= REDRAW_SECONDS:
+            self._add(self._redrawn)
+            self._drawn, self._drawn_at, self._redrawn = self._redrawn, self._written, ""
+
+
+def _pieces(lines: list[str]) -> Iterator[str]:
+    """The lines as texts of bounded length, so that whoever wants the end need not read all."""
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        if piece and length + len(line) > CHUNK_CHARACTERS:
+            yield "\n".join(piece) + "\n"
+            piece, length = [], 0
+        piece.append(line)
+        length += len(line) + 1
+    if piece:
+        yield "\n".join(piece) + "\n"

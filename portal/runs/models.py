@@ -69,6 +69,7 @@ class Run(models.Model):
         UPLOAD = "upload", "Upload"
         MANUAL = "manual", "Run now"
         SCHEDULE = "schedule", "Schedule"
+        RERUN = "rerun", "Run again"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -91,6 +92,9 @@ class Run(models.Model):
     trigger = models.CharField(max_length=10, choices=Trigger)
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    rerun_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns"
+    )
     logical_time = models.DateTimeField()
     queued_at = models.DateTimeField()
     rung_at = models.DateTimeField(null=True)
@@ -101,6 +105,8 @@ class Run(models.Model):
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    cancelled_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    cancelled_at = models.DateTimeField(null=True)
     steps = models.JSONField(default=list)
     progress = models.PositiveSmallIntegerField(default=0)
     doing = models.CharField(max_length=200, blank=True)
@@ -108,7 +114,9 @@ class Run(models.Model):
     error = models.TextField(blank=True)  # a sentence for people
     last_words = models.TextField(blank=True)  # the end of a traceback, for the author
     remark = models.CharField(max_length=300, blank=True)  # why its edition is not shown, if so
-    resources = models.JSONField(default=dict)  # seconds, peak_mb, isolation
+    resources = models.JSONField(
+        default=dict
+    )  # seconds, peak_mb, memory_limit_mb, cpu_seconds, isolation, curve
     exit_code = models.IntegerField(null=True)
     edition = models.OneToOneField(Edition, on_delete=models.PROTECT, null=True, related_name="run")
 
@@ -130,6 +138,16 @@ class Run(models.Model):
             models.CheckConstraint(
                 condition=Q(edition__isnull=True) | Q(state__in=["succeeded", "quarantined"]),
                 name="run_edition_only_when_made",
+            ),
+            models.CheckConstraint(
+                condition=Q(trigger="rerun", rerun_of__isnull=False)
+                | Q(~Q(trigger="rerun"), rerun_of__isnull=True),
+                name="run_again_names_its_run",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_by__isnull=True, cancelled_at__isnull=True)
+                | Q(cancel_requested=True, cancelled_by__isnull=False, cancelled_at__isnull=False),
+                name="run_cancelled_by_and_at",
             ),
             models.UniqueConstraint(
                 fields=["variant", "version"],

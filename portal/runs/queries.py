@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404
 
 from portal.accounts.models import User
 from portal.publishing.models import Publication, Variant
+from portal.publishing.permissions import can_view, require_edit
 from portal.runs.models import ACTIVE, Run, Schedule
 from portal.runs.schedules import explain
 
@@ -55,9 +57,32 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
 def runs_for(user: User) -> QuerySet[Run]:
     """The runs that the person may look at: of publications that they may change."""
     runs = Run.objects.select_related(
-        "variant__publication", "version", "edition__publication", "requested_by"
+        "variant__publication", "version", "edition__publication", "requested_by", "slot__schedule"
     )
     return runs.filter(variant__publication__in=Publication.objects.editable_by(user))
+
+
+def find_run(user: User, pk: int) -> Run:
+    """One run, with all that is told of it.
+
+    :raises Http404: for whoever may not know of the publication.
+    :raises PermissionDenied: for whoever may only read it.
+    """
+    runs = Run.objects.select_related(
+        "variant__publication",
+        "variant__current",
+        "version",
+        "edition__publication",
+        "requested_by",
+        "cancelled_by",
+        "rerun_of",
+        "slot__schedule",
+    )
+    found = runs.filter(pk=pk).first()
+    if found is None or not can_view(user, found.variant.publication):
+        raise Http404(f"run {pk}")
+    require_edit(user, found.variant.publication)
+    return found
 
 
 def last_ten(variant: Variant) -> list[Run]:

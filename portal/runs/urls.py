@@ -10,6 +10,7 @@ urlpatterns = [
     path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
+    path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
     path(
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",

@@ -20,18 +20,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.requests import signed_in
 from portal.publishing.links import NoSuchVariant, find_publication, path_of
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
-from portal.publishing.permissions import can_view, require_edit
+from portal.publishing.permissions import require_edit
 from portal.publishing.views.addresses import follows_links
-from portal.runs import actions, isolation, queries, schedules
+from portal.runs import actions, isolation, logs, pictures, queries, schedules, steps
 from portal.runs.environments import pins
 from portal.runs.forms import ScheduleForm, values_of
-from portal.runs.logbook import STEP_NAMES
 from portal.runs.models import Run, Schedule
 from portal.runs.programs import is_notebook
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
-SHOWN_CHUNKS = 200  # of the log, newest; all of it is in the download
 NEXT_TIMES = 5
 
 
@@ -55,13 +53,11 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run: what it does now, or how it ended."""
     found = _find(request, pk)
     recent = queries.last_ten(found.variant)
-    chunks = list(found.log_chunks.order_by("-sequence")[:SHOWN_CHUNKS])[::-1]
-    context = _live_context(found, after=chunks[-1].sequence if chunks else 0) | {
+    log = logs.end_of(found)
+    context = _live_context(found, log) | {
         "is_notebook": is_notebook(found.version),
         "environment": pins.environment_of(found.version),
-        "log": "".join(chunk.text for chunk in chunks),
         "recent": recent,
-        "results": list(found.check_results.order_by("passed", "pk")),
         "usual_seconds": queries.usual_seconds(recent),
     }
     return render(request, "runs/run.html", context)
@@ -71,20 +67,16 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """What has changed since: the head of the page, and the log's new lines. Stops asking when finished."""
     found = _find(request, pk)
-    after = _whole(request.GET.get("after", ""))
-    chunks = list(found.log_chunks.filter(sequence__gt=after).order_by("sequence"))
-    context = _live_context(found, after=chunks[-1].sequence if chunks else after) | {
-        "new_log": "".join(chunk.text for chunk in chunks)
-    }
-    return render(request, "runs/_live.html", context)
+    log = logs.end_of(found, after=_whole(request.GET.get("after", "")))
+    return render(request, "runs/_live.html", _live_context(found, log))
 
 
 @require_safe
 def run_log(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The whole log as a text file."""
     found = _find(request, pk)
-    texts = found.log_chunks.order_by("sequence").values_list("text", flat=True)
-    response = StreamingHttpResponse(texts.iterator(), content_type="text/plain; charset=utf-8")
+    texts = logs.plain(found.log_chunks.order_by("sequence").iterator(chunk_size=50))
+    response = StreamingHttpResponse(texts, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{found.pk}.log"'
     return response
 
@@ -94,8 +86,20 @@ def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the run to be stopped."""
     found = _find(request, pk)
     if not actions.cancel_run(found, by=signed_in(request), at=timezone.now()):
-        messages.info(request, "The run had finished already.")
+        messages.info(request, "The run had finished, or is being stopped, already.")
     return HttpResponseRedirect(reverse("run", args=[found.pk]), status=SEE_OTHER)
+
+
+@require_POST
+def run_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same once more; when that is queued or going already, go there."""
+    found = _find(request, pk)
+    try:
+        again = actions.run_again(found, by=signed_in(request), at=timezone.now())
+    except (actions.NotFinished, actions.NothingToRun) as why_not:
+        messages.warning(request, str(why_not))
+        again = found
+    return HttpResponseRedirect(reverse("run", args=[again.pk]), status=SEE_OTHER)
 
 
 @require_POST
@@ -191,16 +195,7 @@ def version_environment(
 
 
 def _find(request: HttpRequest, pk: int) -> Run:
-    """404 for whoever may not know of the publication, 403 for whoever may only read it."""
-    user = signed_in(request)
-    runs = Run.objects.select_related(
-        "variant__publication", "version", "edition__publication", "requested_by", "slot__schedule"
-    )
-    found = runs.filter(pk=pk).first()
-    if found is None or not can_view(user, found.variant.publication):
-        raise Http404(f"run {pk}")
-    require_edit(user, found.variant.publication)
-    return found
+    return queries.find_run(signed_in(request), pk)
 
 
 def _variant(publication: Publication, slug: str) -> Variant:
@@ -214,16 +209,19 @@ def _variant(publication: Publication, slug: str) -> Variant:
     return variant
 
 
-def _live_context(found: Run, *, after: int) -> dict[str, Any]:
-    done = [step["name"] for step in found.steps]
+def _live_context(found: Run, log: logs.Part) -> dict[str, Any]:
+    now = timezone.now()
+    told = steps.steps_of(found, at=now)
     return {
         "run": found,
         "publication": found.variant.publication,
         "current": found.variant.current,
-        "after": after,
-        "later_steps": [name for name in STEP_NAMES if name not in done]
-        if not found.is_finished
-        else [],
+        "log": log,
+        "steps": told,
+        "doing": found.doing or next((step.name for step in told if step.is_running), "Starting"),
+        "running_seconds": steps.running_seconds(found, at=now),
+        "usage": pictures.usage_of(found),
+        "results": list(found.check_results.order_by("passed", "pk")),
         "time_limit": found.version.manifest.get("run", {}).get("time_limit_seconds"),
     }
 

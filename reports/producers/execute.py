@@ -18,6 +18,7 @@ import json
 import re
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 RECORD = "\x1e"
-MOST_STREAM = 4_000
+MOST_STREAM = 200_000  # characters of one cell's output in the log, while it prints
+STREAM_END = 4_000  # of what is beyond, from its end
 MOST_TRACEBACK = 8_000
 LABEL_LENGTH = 60
 FAILED = 1
@@ -71,6 +73,54 @@ def inject(notebook: Any, parameters: dict[str, Any]) -> None:
     notebook.cells.insert(tagged[0] + 1 if tagged else 0, cell)
 
 
+class _Client(NotebookClient):
+    """Passes on what a cell prints at the moment it does, not when the cell has ended."""
+
+    on_stream: Any = None
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        if msg["header"]["msg_type"] == "stream":
+            self.on_stream(msg["content"]["text"])
+        return super().process_message(msg, cell, cell_index)
+
+
+@dataclass
+class _Stream:
+    """What one cell prints: all of it up to a limit, then its end."""
+
+    room: int = MOST_STREAM
+    left_out: int = 0
+    end: str = ""
+    at_line_start: bool = True
+
+    def write(self, text: str) -> None:
+        text = text.replace(RECORD, "")
+        now, later = text[: self.room], text[self.room :]
+        self.room -= len(now)
+        self.end += later
+        self.left_out += max(0, len(self.end) - STREAM_END)
+        self.end = self.end[-STREAM_END:]
+        self._pass_on(now)
+
+    def close(self) -> None:
+        """Pass on the end, and end the line, for what comes next begins one."""
+        if self.left_out:
+            self._finish_line()
+            self._pass_on(f"… {self.left_out:,} characters are left out here\n")
+        self._pass_on(self.end)
+        self._finish_line()
+
+    def _finish_line(self) -> None:
+        if not self.at_line_start:
+            self._pass_on("\n")
+
+    def _pass_on(self, text: str) -> None:
+        if text:
+            self.at_line_start = text.endswith("\n")
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
 class _Teller:
     """Executes a notebook and tells of every cell."""
 
@@ -80,6 +130,7 @@ class _Teller:
         self._number = {index: number for number, index in enumerate(code, start=1)}
         self._current = 0
         self._started = 0.0
+        self._stream = _Stream()
 
     def execute(self, python: str) -> None:
         # Relative to the work folder, where kernel and client both start: a socket's path has at
@@ -88,7 +139,7 @@ class _Teller:
         kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip="../ipc/kernel")
         assert kernel.kernel_spec is not None  # python3 comes with ipykernel
         kernel.kernel_spec.argv[0] = python
-        client = NotebookClient(
+        client = _Client(
             self._notebook,
             km=kernel,
             timeout=None,
@@ -96,6 +147,7 @@ class _Teller:
             on_cell_execute=self._cell_starts,
             on_cell_executed=self._cell_ended,
         )
+        client.on_stream = lambda text: self._stream.write(text)
         try:
             client.execute(cwd=str(Path.cwd()))
         except CellExecutionError as error:
@@ -110,12 +162,10 @@ class _Teller:
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         self._current = self._number[cell_index]
         self._started = time.monotonic()
+        self._stream = _Stream()
         self._tell("cell", label=label_of(cell.source))
 
     def _cell_ended(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                _write(output.text[:MOST_STREAM].replace(RECORD, "").rstrip("\n"))
         self._tell("done", seconds=round(time.monotonic() - self._started, 1))
 
     def _tell_error(self, error: CellExecutionError) -> None:
@@ -130,6 +180,8 @@ class _Teller:
         )
 
     def _tell(self, event: str, **what: object) -> None:
+        self._stream.close()
+        self._stream = _Stream()
         text = json.dumps({"event": event, "cell": self._current, "of": len(self._number), **what})
         _write(f"{RECORD}{text}")
 

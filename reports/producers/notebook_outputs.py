@@ -13,10 +13,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from portal.common import ansi
 from portal.publishing import charts, markup, plotly_figures
 from portal.publishing.charts import Chart
 from portal.publishing.formats import Refused
-from reports.producers import ansi
 
 JSON = Any
 

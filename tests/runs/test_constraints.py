@@ -1,6 +1,7 @@
 """Constraints on runs, schedules and slots that the database itself holds."""
 
 import pytest
+from django.db.models import F
 
 from portal.accounts.models import User
 from portal.publishing.models import Edition, Variant
@@ -43,6 +44,11 @@ def test_schedule_one_enabled_per_variant_holds(hourly: Schedule) -> None:
         ("run_finished_has_time", {"finished_at": MONDAY}),
         ("run_finished_has_time", {"state": "failed"}),
         ("run_succeeded_has_edition", {"state": "succeeded", "finished_at": MONDAY}),
+        ("run_again_names_its_run", {"trigger": "rerun"}),
+        ("run_again_names_its_run", {"rerun_of": F("pk")}),
+        ("run_cancelled_by_and_at", {"cancel_requested": True, "cancelled_at": MONDAY}),
+        ("run_cancelled_by_and_at", {"cancelled_by": F("requested_by"), "cancelled_at": MONDAY}),
+        ("run_cancelled_by_and_at", {"cancel_requested": True, "cancelled_by": F("requested_by")}),
     ],
 )
 def test_run_constraint_holds(counting: Variant, name: str, change: dict[str, object]) -> None:

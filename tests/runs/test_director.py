@@ -1,17 +1,21 @@
 """Runs from claim to edition, with real child processes."""
 
+import os
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.utils import timezone
 
 from portal.accounts.models import User
-from portal.common import storage
+from portal.common import processes, storage
 from portal.publishing import plugs
 from portal.publishing.actions import roll_back
-from portal.publishing.models import Edition, PublishEvent, Variant
-from portal.runs import actions, claims, director, endings
+from portal.publishing.models import AuditEvent, Edition, PublishEvent, Variant
+from portal.runs import actions, claims, director, endings, logs
 from portal.runs.errors import Fenced
 from portal.runs.models import Run
 from tests.runs.authors import CONSTANT, COUNTING, publish_notebook, publish_script
@@ -35,6 +39,12 @@ def ended(variant: Variant) -> Run:
     run.refresh_from_db()
     variant.refresh_from_db()
     return run
+
+
+def directed(pk: int) -> None:
+    """For a thread of its own."""
+    director.direct(pk, worker="w")
+    connection.close()
 
 
 def again(variant: Variant, *, minutes: int = 1) -> Run:
@@ -266,6 +276,71 @@ def test_cancelled_run_stops_its_code_and_tells_nobody(
     plugs._listeners.remove(told.append)
     assert (run.state, run.fault) == ("cancelled", "")
     assert told == []
+
+
+def test_cancel_ends_code_that_does_not_listen_and_says_who_asked(alice: User, bob: User) -> None:
+    source = (
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "os.fork() or os.setsid()\nprint('ready', flush=True)\ntime.sleep(99)"
+    )
+    run = publish_script(source, by=alice, at=MONDAY).runs.get()
+    worker = threading.Thread(target=directed, args=[run.pk])
+    worker.start()
+    while not run.log_chunks.filter(text__contains="ready").exists():
+        time.sleep(0.05)
+
+    asked = actions.cancel_run(run, by=bob, at=MONDAY)
+    again = actions.cancel_run(run, by=alice, at=timezone.now())
+
+    worker.join()
+    run.refresh_from_db()
+    assert (asked, again) == (True, False)
+    assert (run.state, run.cancelled_by, run.cancelled_at) == ("cancelled", bob, MONDAY)
+    assert AuditEvent.objects.get(action="cancel_run").by == bob
+    assert processes.children_of(os.getpid()) == set()
+
+
+def test_long_log_keeps_its_beginning_and_its_end(alice: User) -> None:
+    source = "print('first')\nprint(('x' * 99 + '\\n') * 200_000)\nprint('last')\n"
+
+    run = ended(publish_script(source + COUNTING, by=alice, at=MONDAY))
+
+    words = "".join(logs.plain(run.log_chunks.order_by("sequence")))
+    shown = logs.end_of(run)
+    assert run.state == Run.State.SUCCEEDED, run.error
+    lines = [line[9:] for line in words.splitlines()]
+    assert lines[0] == "first"
+    assert "last" in lines[-5:]
+    assert "bytes are left out here" in words
+    assert len(words) < 2_500_000
+    assert "last" in shown.html
+    assert (shown.is_cut, len(shown.html) < 400_000) == (True, True)
+
+
+def test_use_of_the_machine_is_kept(alice: User) -> None:
+    source = "import time\nx = bytearray(50_000_000)\nwhile time.process_time() < 0.8: pass\n"
+
+    run = ended(publish_script(source + COUNTING, by=alice, at=MONDAY))
+
+    known = run.resources
+    assert known["cpu_seconds"] > 0.3
+    assert max(mb for _, _, mb in known["curve"]) >= 50
+    assert known["memory_limit_mb"] == 2048
+    assert known["seconds"] >= known["curve"][-1][0]
+
+
+def test_what_a_cell_prints_is_in_the_log_with_its_end(alice: User) -> None:
+    cells = [
+        "print('first')\nfor n in range(90_000): print(n)\nprint('last', end='')",
+        "print('two')",
+    ]
+
+    log = log_of(ended(publish_notebook(cells, by=alice, at=MONDAY)))
+
+    lines = [line[9:] for line in log.splitlines()]
+    assert {"first", "last", "two"} <= set(lines)
+    assert lines.index("last") < lines.index("cell 2 of 2")
+    assert any("characters are left out" in line for line in lines)
 
 
 def test_worker_that_lost_its_token_publishes_nothing(counting: Variant) -> None:

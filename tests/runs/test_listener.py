@@ -19,6 +19,10 @@ class Notes:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.fields: dict[str, Any] = {}
+        self.redrawn: list[str] = []
+
+    def redraw(self, line: str) -> None:
+        self.redrawn.append(line)
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -79,10 +83,61 @@ def test_lines_are_joined_from_pieces(heard: Listener, notes: Notes) -> None:
     assert notes.lines == ["one", "two", "three"]
 
 
-def test_line_without_end_is_cut(heard: Listener, notes: Notes) -> None:
-    heard.hear("x" * 3 * LONGEST_LINE)
+def test_line_without_end_is_parted_and_loses_nothing(heard: Listener, notes: Notes) -> None:
+    for number in range(10):
+        heard.hear(str(number) * 3 * LONGEST_LINE)
+    heard.end()
 
-    assert notes.lines == ["x" * LONGEST_LINE]
+    assert len(notes.lines) == 30
+    assert "".join(notes.lines) == "".join(str(n) * 3 * LONGEST_LINE for n in range(10))
+
+
+def test_record_that_comes_in_pieces_is_one_record(heard: Listener, notes: Notes) -> None:
+    text = record("error", name="KeyError", message="m", traceback="t" * 2 * LONGEST_LINE)
+
+    for start in range(0, len(text), 1000):
+        heard.hear(text[start : start + 1000])
+
+    assert heard.error is not None
+    assert notes.lines == ["cell 9 of 14 raised KeyError: m"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "line"),
+    [
+        (["\r 1 %", "\r 50 %", "\r 100 %", "\n"], " 100 %"),
+        (["1 %\r50 %\r", "100 %\r", "\n"], "100 %"),
+        (["1 %\r2", " %\n"], "2 %"),
+        (["abc\r", "def\n"], "def"),
+        (["\r 9 %", "\r     \r", "\n"], " 9 %"),
+        (["windows\r\n"], "windows"),
+    ],
+)
+def test_of_a_progress_bar_only_the_last_state_is_a_line(
+    heard: Listener, notes: Notes, pieces: list[str], line: str
+) -> None:
+    for piece in pieces:
+        heard.hear(piece)
+
+    assert notes.lines == [line]
+
+
+def test_progress_bar_without_end_is_told_and_takes_no_room(heard: Listener, notes: Notes) -> None:
+    for number in range(5_000):
+        heard.hear(f"\r{number} of 5000")
+
+    assert (notes.lines, notes.redrawn[-1]) == ([], "4999 of 5000")
+    assert len(heard._rest) < 20
+
+
+def test_colours_stay_in_the_log_and_not_in_last_words(heard: Listener, notes: Notes) -> None:
+    heard.hear("\x1b[31mValueError\x1b[0m: no\x00 data\n")
+
+    error = error_of("main.py", outcome(), LIMITS, heard)
+
+    assert notes.lines == ["\x1b[31mValueError\x1b[0m: no data"]
+    assert error is not None
+    assert error.last_words == "ValueError: no data"
 
 
 def test_cell_becomes_progress(heard: Listener, notes: Notes) -> None:
@@ -98,7 +153,7 @@ def test_cell_becomes_progress(heard: Listener, notes: Notes) -> None:
 def test_forged_record_is_a_line_of_the_log(heard: Listener, notes: Notes, line: str) -> None:
     heard.hear(f"{line}\n")
 
-    assert len(notes.lines) == 1
+    assert "".join(notes.lines) == line
     assert notes.fields == {}
 
 

@@ -128,7 +128,7 @@ def test_page_of_a_run_asks_again_until_it_has_finished(
     end(run, "failed", error="main.py, line 2: ValueError: no data", fault="bundle")
     ended = client.get(f"/operations/runs/{run.pk}/live/").content.decode()
 
-    assert 'hx-trigger="every 1s"' in going
+    assert 'hx-trigger="every 400ms" hx-sync="this:drop"' in going
     assert "hx-trigger" not in ended
     assert "main.py, line 2: ValueError: no data" in ended
 

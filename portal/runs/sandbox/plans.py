@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 
 from portal.runs.sandbox import Command, Level, Limits
 
+HURRY = b"!"  # before the pipe closes: a person waits for the end
+
 
 @dataclass(frozen=True)
 class Plan:

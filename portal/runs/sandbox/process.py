@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,20 +20,21 @@ from portal.runs.sandbox import (
     Outcome,
     bubblewrap,
 )
-from portal.runs.sandbox.plans import plan_of
-from portal.runs.sandbox.usage import disk_bytes, usage_of
+from portal.runs.sandbox.plans import HURRY, plan_of
+from portal.runs.sandbox.usage import Usage, disk_bytes, usage_of
 
 ROOT = Path(__file__).resolve().parents[3]
 BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from portal.runs.sandbox.warden import main; main()"
 )
+OnUsage = Callable[[float, Usage], object]
 LOOK_SECONDS = 0.1
 WEIGH_SECONDS = 0.25
 MEASURE_SECONDS = 1.0
 MEASURE_SHARE = 20  # looking at the disk takes at most one part in so many
 CHUNK = 1 << 16
-MOST_CHUNKS = 64
+MOST_CHUNKS = 4
 END_BYTES = 50_000  # of the output: kept from the end when its middle is left out
 
 
@@ -43,19 +44,21 @@ def run(
     on_output: OnOutput,
     *,
     must_stop: MustStop = lambda: False,
+    on_usage: OnUsage = lambda seconds, usage: None,
     level: Level | None = None,
 ) -> Outcome:
     """Run the command to its end, to a limit, or until `must_stop()`; its tree is gone on return.
 
     `on_output` gets what it writes to standard output and error, as text, in pieces of any size.
+    `on_usage` gets the seconds since the start and what the tree uses, several times a second.
     Without a `level` there are no walls: for tools of ours that run no code of an author.
 
     :raises OSError: when no process can be started.
     """
     with _started(command, limits, level) as (process, report):
-        watch = _Watch(process, command, limits, on_output, must_stop)
+        watch = _Watch(process, command, limits, on_output, must_stop, on_usage)
         ending = watch.until_end()
-        code = _close(process)
+        code = _close(process, hurry=ending == Ending.STOPPED)
         watch.read()
         watch.read_end()
         trouble = os.read(report, 1000).decode("utf-8", "replace")
@@ -98,10 +101,13 @@ def _started(
         os.close(report)
 
 
-def _close(process: "subprocess.Popen[bytes]") -> int:
+def _close(process: "subprocess.Popen[bytes]", *, hurry: bool = False) -> int:
     """Close the warden's pipe, which makes it end everything; returns the exit code."""
-    if process.stdin is not None:
-        process.stdin.close()
+    assert process.stdin is not None  # PIPE was asked for
+    if hurry and not process.stdin.closed:
+        with suppress(BrokenPipeError):  # it has ended meanwhile
+            process.stdin.write(HURRY)
+    process.stdin.close()
     return process.wait()
 
 
@@ -115,12 +121,14 @@ class _Watch:
         limits: Limits,
         on_output: OnOutput,
         must_stop: MustStop,
+        on_usage: OnUsage,
     ) -> None:
         self._process = process
         self._folders = [command.folder, *command.writable]
         self._limits = limits
         self._on_output = on_output
         self._must_stop = must_stop
+        self._on_usage = on_usage
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._started = time.monotonic()
         self._weigh_at = self._measure_at = 0.0
@@ -198,6 +206,7 @@ class _Watch:
         self._weigh_at = self._seconds() + WEIGH_SECONDS
         usage = usage_of(self._process.pid)
         self._peak_mb = max(self._peak_mb, usage.resident_mb)
+        self._on_usage(self._seconds(), usage)
         if usage.resident_mb > self._limits.memory_mb:
             return Ending.TOO_LARGE
         return Ending.TOO_MANY if usage.threads > self._limits.processes else None

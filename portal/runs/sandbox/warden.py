@@ -3,7 +3,7 @@
 It adopts what the command leaves behind, so a program that forks twice or makes a session of its own
 does not get away. Its standard input is a pipe from the worker: first a line with the plan; when the
 pipe closes, because the worker wants an end or has died, everything is asked to stop (SIGTERM) and then
-killed.
+killed. A byte before that means that a person waits for it.
 
 Run as `python -I -S -c BOOT <root>`; exits as the command did, 128 + n for signal n.
 """
@@ -18,9 +18,10 @@ from typing import NoReturn
 
 from portal.common import processes
 from portal.runs.sandbox import Level, walls
-from portal.runs.sandbox.plans import Plan, read_plan
+from portal.runs.sandbox.plans import HURRY, Plan, read_plan
 
 GRACE_SECONDS = 3.0
+HURRIED_SECONDS = 1.0  # when a person waits for the end
 LOOK_SECONDS = 0.05
 NOT_STARTED = 127  # as shells tell it
 
@@ -57,7 +58,8 @@ def _stop(child: "subprocess.Popen[bytes]", plan: Plan) -> int:
         )  # it would end and take its world with it, before that could tidy up
     for pid in asked:
         processes.send(pid, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
+    hurried = sys.stdin.buffer.read(1) == HURRY
+    deadline = time.monotonic() + (HURRIED_SECONDS if hurried else GRACE_SECONDS)
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
     child.kill()
