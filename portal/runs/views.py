@@ -22,12 +22,12 @@ from portal.publishing.links import NoSuchVariant, find_publication, path_of
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.publishing.views.addresses import follows_links
-from portal.runs import actions, isolation, queries, schedules
+from portal.runs import actions, isolation, programs, queries, schedules, tools
 from portal.runs.environments import pins
 from portal.runs.forms import ScheduleForm, values_of
 from portal.runs.logbook import STEP_NAMES
 from portal.runs.models import Run, Schedule
-from portal.runs.programs import is_notebook
+from portal.runs.runners import find_runner
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
@@ -46,7 +46,9 @@ def runs(request: HttpRequest) -> HttpResponse:
     page = Paginator(queries.runs_for(user).order_by("-pk"), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    context = {"page": page, "isolation": isolation.last_survey() if user.is_admin else None}
+    context: dict[str, Any] = {"page": page}
+    if user.is_admin:
+        context |= {"isolation": isolation.last_survey(), "tools": tools.last_survey()}
     return render(request, "runs/runs.html", context)
 
 
@@ -57,7 +59,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     recent = queries.last_ten(found.variant)
     chunks = list(found.log_chunks.order_by("-sequence")[:SHOWN_CHUNKS])[::-1]
     context = _live_context(found, after=chunks[-1].sequence if chunks else 0) | {
-        "is_notebook": is_notebook(found.version),
+        "runner": find_runner(found.version),
+        "called": programs.called(found.version),
         "environment": pins.environment_of(found.version),
         "log": "".join(chunk.text for chunk in chunks),
         "recent": recent,

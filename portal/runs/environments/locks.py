@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from portal.runs.environments.pythons import Python
 from portal.runs.environments.uv import Meanwhile, UvFailed
 from portal.runs.errors import BundleError, PlatformError, RunError
 
-KERNEL = "ipykernel"  # what executes a notebook; added where the author did not think of it
 NETWORK = re.compile(
     r"(?i)failed to fetch|error sending request|dns error|connection (refused|reset)|timed out|certificate"
     r"|HTTP status (server|client) error|request failed"
@@ -35,10 +35,13 @@ class Lock:
     python: Python
 
 
-def resolve(work: Path, *, python: str, is_notebook: bool, meanwhile: Meanwhile) -> Lock | None:
+def resolve(
+    work: Path, *, python: str, packages: Sequence[str], meanwhile: Meanwhile
+) -> Lock | None:
     """The lock for the bundle in `work`; None when it names no packages and no Python of its own.
 
-    `python` is the manifest's wish, such as 3.12, or empty.
+    `python` is the manifest's wish, such as 3.12, or empty. `packages` are what executes code of its
+    kind; they are added where the author did not think of them.
 
     :raises BundleError: when no set of packages fits, with the resolver's words and the line at fault.
     :raises PlatformError: when the package index cannot be reached.
@@ -57,8 +60,9 @@ def resolve(work: Path, *, python: str, is_notebook: bool, meanwhile: Meanwhile)
         desk = _Desk(folder, wish["source"], chosen, meanwhile)
         lines = desk.export(work) if wish["source"] == wishes.UV_LOCK else wish["lines"]
         locked = lines if wish["exact"] else desk.compile(lines)
-        if is_notebook and all(line["name"] != KERNEL for line in locked):
-            locked = desk.extend(locked)
+        missing = set(packages) - {line["name"] for line in locked}
+        if missing:
+            locked = desk.extend(locked, sorted(missing))
     return _lock(locked, chosen)
 
 
@@ -102,12 +106,12 @@ class _Desk:
         self._call([*compiling, *form, *uv.CHECKED, "--python", self.python.path], lines)
         return self._read(locked)
 
-    def extend(self, locked: list[Line]) -> list[Line]:
-        """The lock, and what a notebook's kernel needs beside it; what is locked stays as it is."""
-        self.meanwhile.say(f"Adding {KERNEL}, which executes notebooks")
-        kernel = {"number": 0, "name": KERNEL, "text": KERNEL}
+    def extend(self, locked: list[Line], packages: list[str]) -> list[Line]:
+        """The lock, and what more packages need beside it; what is locked stays as it is."""
+        self.meanwhile.say(f"Adding {', '.join(packages)}, to execute it")
+        more = [{"number": 0, "name": name, "text": name} for name in packages]
         known = {line["name"] for line in locked}
-        added = [line for line in self.compile([*locked, kernel]) if line["name"] not in known]
+        added = [line for line in self.compile([*locked, *more]) if line["name"] not in known]
         return sorted([*locked, *added], key=lambda line: str(line["text"]))
 
     def export(self, work: Path) -> list[Line]:
