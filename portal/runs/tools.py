@@ -133,7 +133,7 @@ def _look_for(tool: Tool) -> Finding:
     lines = said.strip().splitlines() or [f"{tool.program} ended with exit code {code}"]
     if code != 0:
         return Finding(tool.program, tool.label, reason=one_line(lines[-1]).rstrip("."))
-    version = one_line(lines[0], length=LONGEST_VERSION)
+    version = one_line(lines[0], length=LONGEST_VERSION).removeprefix(f"{tool.program} ")
     return Finding(tool.program, tool.label, str(Path(path).absolute()), version)
 
 

@@ -325,7 +325,7 @@ class _Teller:
         self._tell(
             "error",
             line=int(line[1]) if line else None,
-            name=error.ename,
+            name=error.ename or "exit code",  # a kernel of a shell has nothing else to say
             message=_ANSI.sub("", error.evalue)[:MOST_TRACEBACK],
             traceback=traceback[-MOST_TRACEBACK:],
             source=self._source[:MOST_SOURCE],

@@ -59,15 +59,14 @@ def resolve(
     with scratch("resolve-") as folder:
         desk = _Desk(folder, wish["source"], chosen, meanwhile)
         lines = desk.export(work) if wish["source"] == wishes.UV_LOCK else wish["lines"]
-        locked = lines if wish["exact"] else desk.compile(lines)
-        missing = set(packages) - {line["name"] for line in locked}
-        if missing:
-            locked = desk.extend(locked, sorted(missing))
+        locked = desk.extend(lines if wish["exact"] else desk.compile(lines), packages)
     return _lock(locked, chosen)
 
 
-def standard() -> Lock | None:
+def standard(packages: Sequence[str], meanwhile: Meanwhile) -> Lock | None:
     """The lock for code that asks for nothing; None where that runs with the portal's own packages.
+
+    `packages` as for `resolve`.
 
     :raises PlatformError: when the file that the setting names cannot be read.
     """
@@ -78,7 +77,9 @@ def standard() -> Lock | None:
         lines = children.call("portal.runs.environments.wishes:read_lock", path=str(path))
     except Refused as refusal:
         raise PlatformError(f"The standard environment cannot be made. {refusal.message}") from None
-    return _lock(lines, pythons.ours())
+    with scratch("resolve-") as folder:
+        desk = _Desk(folder, "", pythons.ours(), meanwhile)
+        return _lock(desk.extend(lines, packages), pythons.ours())
 
 
 def _lock(lines: list[Line], python: Python) -> Lock:
@@ -106,11 +107,14 @@ class _Desk:
         self._call([*compiling, *form, *uv.CHECKED, "--python", self.python.path], lines)
         return self._read(locked)
 
-    def extend(self, locked: list[Line], packages: list[str]) -> list[Line]:
-        """The lock, and what more packages need beside it; what is locked stays as it is."""
-        self.meanwhile.say(f"Adding {', '.join(packages)}, to execute it")
-        more = [{"number": 0, "name": name, "text": name} for name in packages]
+    def extend(self, locked: list[Line], packages: Sequence[str]) -> list[Line]:
+        """The lock, and what those packages that it lacks need beside it; what is locked stays as it is."""
         known = {line["name"] for line in locked}
+        missing = sorted(set(packages) - known)
+        if not missing:
+            return locked
+        self.meanwhile.say(f"Adding {', '.join(missing)}, to execute it")
+        more = [{"number": 0, "name": name, "text": name} for name in missing]
         added = [line for line in self.compile([*locked, *more]) if line["name"] not in known]
         return sorted([*locked, *added], key=lambda line: str(line["text"]))
 

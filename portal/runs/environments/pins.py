@@ -46,7 +46,7 @@ def prepare(
     if pinned is None:
         python = version.manifest.get("run", {}).get("python", "")
         lock = locks.resolve(work, python=python, packages=packages, meanwhile=meanwhile)
-        lock = lock or locks.standard()
+        lock = lock or locks.standard(packages, meanwhile)
         if lock is None:
             return ours()
         pinned = pin(version, lock.text, lock.python.version)

@@ -108,3 +108,14 @@ def test_error_of_a_full_disk_is_ours():
 
     assert isinstance(error, PlatformError)
     assert "no room" in error.sentence
+
+
+def test_standard_lock_gets_what_executes_the_code(tmp_path, settings, index):
+    exact = f"six==1.16.0 --hash=sha256:{'ab' * 32}"
+    (tmp_path / "standard.txt").write_text(f"{exact}\n")
+    settings.STANDARD_ENVIRONMENT = str(tmp_path / "standard.txt")
+
+    lock = locks.standard(("six", "tabulate"), ALONE)
+
+    assert names(lock) == ["six", "tabulate"]
+    assert exact in lock.text.splitlines()
