@@ -47,7 +47,7 @@ def measure(folder: Path, requirements: list[str], rounds: int) -> dict[str, obj
     say = uv.Meanwhile(lambda line: print(line, flush=True))
 
     def resolve() -> locks.Lock | None:
-        return locks.resolve(work, python="", is_notebook=False, meanwhile=say)
+        return locks.resolve(work, python="", packages=(), meanwhile=say)
 
     resolve_cold, lock = timed(resolve)
     assert lock is not None  # the bundle has requirements

@@ -103,6 +103,15 @@ class ReportsConfig(AppConfig):
     name = "reports"
 
     def ready(self) -> None:
-        """Take the formats of reports."""
+        """Take the formats of reports, and execute the code that makes them."""
+        from portal.runs.runners import register_runner  # noqa: PLC0415  models exist only now
+        from reports.runners import notebook, quarto, rmarkdown, script, shell  # noqa: PLC0415
+
         for known in FORMATS:
             register_format(known)
+        register_runner(notebook.NOTEBOOK)
+        register_runner(script.SCRIPT)
+        register_runner(shell.SHELL_SCRIPT)
+        register_runner(shell.COMMAND)
+        register_runner(quarto.QUARTO_DOCUMENT)
+        register_runner(rmarkdown.R_MARKDOWN)

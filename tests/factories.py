@@ -57,7 +57,8 @@ def bundle(text: str = "first", **changes: Any) -> Bundle:
 def code(text: str = "print(1)", **changes: Any) -> Bundle:
     """A checked upload of a script that is to be run."""
     files = [stored(text, path="report.py")]
-    return bundle(text, files=files, entry="report.py", executes=True, rendered=None, **changes)
+    script = {"entry": "report.py", "format": "script", "executes": True, "rendered": None}
+    return bundle(text, files=files, **(script | changes))
 
 
 def version(

@@ -2,7 +2,7 @@
 
     entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
-    [run]                        # execute, time_limit_seconds, show, python
+    [run]                        # execute, command, time_limit_seconds, show, network, python
     [schedule]                   # cron with timezone, or every_minutes
     [[checks]]                   # what is expected of data: see `declarations`
 
@@ -29,6 +29,7 @@ Rule = Callable[[object], JSON]
 FILE_NAME = "broadsheet.toml"
 SIZE_LIMIT = 64_000  # bytes
 LONGEST_RUN = 3600  # seconds
+LONGEST_COMMAND = 4_000  # characters
 LONGEST_INTERVAL = 31 * 24 * 60  # minutes
 
 
@@ -190,6 +191,19 @@ def _path(value: object) -> str:
         raise ValueError(f"must be the name of a file in this bundle: {problem}") from None
 
 
+def _command(value: object) -> str | list[str]:
+    """A line for a shell, or a program and its arguments."""
+    words: list[object] = value if isinstance(value, list) else [value]
+    texts = [word for word in words if isinstance(word, str)]
+    if len(texts) != len(words) or not texts or not texts[0].strip():
+        raise ValueError('must be a command: "make report", or ["dbt", "run"]')
+    if sum(map(len, texts)) > LONGEST_COMMAND:
+        raise ValueError(f"must have at most {LONGEST_COMMAND:,} characters")
+    if any("\0" in text for text in texts):
+        raise ValueError("must not hold the character NUL")
+    return texts if isinstance(value, list) else texts[0].strip()
+
+
 def _slug(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", value):
         raise ValueError("must be lower-case letters, digits and single hyphens: weekly-sales")
@@ -245,6 +259,7 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
     "timezone": _timezone,
     "run": {
         "execute": _yes_or_no,
+        "command": _command,
         "time_limit_seconds": _number(1, LONGEST_RUN),
         "show": _path,
         "network": _yes_or_no,

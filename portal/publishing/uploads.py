@@ -16,6 +16,7 @@ from django.conf import settings
 from portal.common import children, folders
 from portal.common.storage import OutOfSpace
 from portal.publishing.actions import Bundle, Rendered
+from portal.publishing.code import known_code
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files
 
@@ -59,6 +60,7 @@ def receive(uploads: Sequence[UploadedFile], *, kind: str = "") -> Bundle:
             destination=str(folder),
             formats=formats_by_extension(),
             kind=kind,
+            languages=known_code(),
             limits={
                 "total_bytes": settings.UPLOAD_MAX_BYTES,
                 "file_bytes": settings.UPLOAD_MAX_BYTES,

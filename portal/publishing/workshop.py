@@ -14,7 +14,7 @@ from typing import Any
 
 from portal.common.refusals import Refused
 from portal.common.text import clean, one_line
-from portal.publishing import bundles, jsonfiles, manifest
+from portal.publishing import bundles, code, jsonfiles, manifest
 from portal.publishing.archives import Limits
 from portal.publishing.bundles import Bundle, Upload
 from portal.publishing.formats import (
@@ -31,8 +31,6 @@ from portal.publishing.sniffing import sniff
 
 JSON = Any
 
-SCRIPT = ".py"
-CODE = (SCRIPT, ".ipynb")
 INDEXES = ("index.html", "index.htm")
 RUN_REPORT = "broadsheet.json"  # what code says about its run; for us, never shown as a file
 KINDS = ("report", "visualization", "model")
@@ -44,22 +42,26 @@ def prepare(
     formats: Register,
     kind: str = "",
     limits: dict[str, int] | None = None,
+    languages: Sequence[dict[str, JSON]] = (),
 ) -> dict[str, JSON]:
     """Check what was uploaded and, unless it is code to be run, make what readers see.
 
-    `uploads` are `{"path", "name"}`. Writes `bundle/` and `edition/` below `destination`. Returns
+    `uploads` are `{"path", "name"}`, `languages` what `code.known_code` answers. Writes `bundle/` and `edition/` below `destination`. Returns
     `{"entry", "format", "executes", "kind", "title", "manifest", "files": [{"path", "size"}],
     "left_out", "facts", "produced": {"entry", "title", "summary", "facts"} or None}`.
 
     :raises Refused: for whatever is wrong with the files.
     """
     given = [Upload(Path(upload["path"]), upload["name"]) for upload in uploads]
-    _check_type(given, formats, kind)
+    _check_type(given, formats, kind, languages)
     bundle = bundles.unpack(given, Path(destination) / "bundle", Limits(**(limits or {})))
     wishes = _manifest(bundle)
-    entry = wishes.get("entry") or _entry(bundle, formats)
-    executes = _executes(bundle, wishes, entry)
-    known = None if extension_of(entry) == SCRIPT else _format(bundle.folder, entry, formats, kind)
+    by_key = code.asked_by_key(languages, wishes.get("run", {}))
+    entry = wishes.get("entry") or (manifest.FILE_NAME if by_key else _entry(bundle, formats))
+    language = by_key or code.code_of(languages, entry)
+    can_be_shown = find_format(formats, entry, kind) is not None  # a notebook can, a script cannot
+    executes = _executes(bundle, wishes, language, can_be_shown=can_be_shown)
+    known = _format(bundle.folder, entry, formats, kind) if can_be_shown or not executes else None
     facts = _producer(known).inspect(bundle.folder, entry) if known else {}
     produced = None
     if known and not executes:
@@ -67,7 +69,7 @@ def prepare(
     prepared: dict[str, JSON] = jsonfiles.storable(
         {
             "entry": entry,
-            "format": known.name if known else "script",
+            "format": language if executes or not known else known.name,
             "executes": executes,
             "kind": kind
             if kind in KINDS
@@ -105,7 +107,9 @@ def produce(bundle: str, entry: str, output: str, formats: Register) -> dict[str
     return shown
 
 
-def _check_type(uploads: Sequence[Upload], formats: Register, kind: str) -> None:
+def _check_type(
+    uploads: Sequence[Upload], formats: Register, kind: str, languages: Sequence[dict[str, JSON]]
+) -> None:
     """Turn down a single file that has no chance before anything of it is read."""
     if len(uploads) != 1:
         return
@@ -113,14 +117,15 @@ def _check_type(uploads: Sequence[Upload], formats: Register, kind: str) -> None
         raise Refused("bad_filename", "The file's name is far too long. Rename it.", 400)
     name = display_name(uploads[0].name)
     extension = extension_of(name)
-    if extension == SCRIPT:
+    known = find_format(formats, name, kind)
+    if known is None and code.code_of(languages, name):
         raise Refused(
             "script_needs_bundle",
             "A script alone cannot be shown. Put it into a folder or zip file with "
             f'{manifest.FILE_NAME} that says entry = "{stored_name(name)}"; then it is run.',
             415,
         )
-    if extension != ".zip" and find_format(formats, name, kind) is None:
+    if extension != ".zip" and known is None:
         raise _not_allowed(extension, formats)
 
 
@@ -131,6 +136,13 @@ def _manifest(bundle: Bundle) -> dict[str, JSON]:
     wishes = manifest.read(path)
     if wishes.get("entry", manifest.FILE_NAME) not in bundle.files:
         raise manifest.wrong(path, "entry", f"names no file of this bundle: {wishes['entry']}")
+    if "entry" in wishes and "command" in wishes.get("run", {}):
+        raise manifest.wrong(
+            path,
+            "entry",
+            "does not go with run.command, which says what is executed; run.show names the file "
+            "that readers see first",
+        )
     return wishes
 
 
@@ -154,19 +166,20 @@ def _entry(bundle: Bundle, formats: Register) -> str:
     return best[0]
 
 
-def _executes(bundle: Bundle, wishes: dict[str, JSON], entry: str) -> bool:
-    """Whether the entry is code that its author, by a manifest, wants to be run."""
+def _executes(
+    bundle: Bundle, wishes: dict[str, JSON], language: str, *, can_be_shown: bool
+) -> bool:
+    """Whether it is code that its author, by a manifest, wants to be run."""
     if bundle.shape == bundles.FILE or manifest.FILE_NAME not in bundle.files:
         return False
-    path = bundle.folder / manifest.FILE_NAME
-    is_code = extension_of(entry) in CODE
-    executes = is_code and wishes.get("run", {}).get("execute", True)
-    if extension_of(entry) == SCRIPT and not executes:
-        raise manifest.wrong(path, "run", "has execute = false, but a script has nothing to show")
-    if wishes.get("run", {}).get("execute") and not is_code:
+    path, run = bundle.folder / manifest.FILE_NAME, wishes.get("run", {})
+    executes = bool(language) and run.get("execute", True)
+    if language and not (executes or can_be_shown):
+        raise manifest.wrong(path, "run", "has execute = false, but then there is nothing to show")
+    if run.get("execute") and not language:
         raise manifest.wrong(path, "run", "has execute = true, but the entry is not code")
     if "schedule" in wishes and not executes:
-        raise manifest.wrong(path, "schedule", "is only for notebooks and scripts that are run")
+        raise manifest.wrong(path, "schedule", "is only for code that is run")
     return bool(executes)
 
 

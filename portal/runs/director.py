@@ -19,7 +19,7 @@ from portal.common.refusals import Refused
 from portal.publishing.actions import Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files, write_tree
-from portal.runs import checks, claims, endings, expectations, isolation, programs, results
+from portal.runs import checks, claims, endings, expectations, isolation, programs, results, tools
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
 from portal.runs.environments.pins import Interpreter
@@ -29,6 +29,7 @@ from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
 from portal.runs.mailbox import Mailbox, mailbox
 from portal.runs.models import Run
+from portal.runs.runners import runner_of
 from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
 from portal.runs.sandbox.curve import Curve
@@ -103,7 +104,9 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
-            command = programs.command_for(self.run, place, self._interpreter(place))
+            tools.survey_once(at=timezone.now())
+            found = programs.tools_for(self.run.version)
+            command = programs.command_for(self.run, place, self._interpreter(place), found)
         with self._step("Execute"):
             self._execute(command, place)
         with self._step("Collect"):
@@ -133,7 +136,7 @@ class Direction:
         return pins.prepare(
             version,
             place.work,
-            is_notebook=programs.is_notebook(version),
+            packages=runner_of(version).packages,
             meanwhile=Meanwhile(self.logbook.say, self._go_on),
         )
 
@@ -158,7 +161,9 @@ class Direction:
         if self.outcome.output_cut:
             self.logbook.say("… the log is full; what came after is left out")
         self.lease.check()
-        error = error_of(self.run.version.entry, self.outcome, limits, heard)
+        version = self.run.version
+        explain = runner_of(version).explain
+        error = error_of(programs.called(version), self.outcome, limits, heard, explain)
         if error is not None:
             raise error
 

@@ -98,6 +98,7 @@ def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None
         fault=error.fault,
         error=error.sentence,
         last_words=error.last_words,
+        failed_code=error.failed_code,
     )
     if error.state != Run.State.CANCELLED:
         publication = run.variant.publication

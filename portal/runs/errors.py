@@ -1,18 +1,29 @@
 """Whose fault it is: two kinds of failure, each with a sentence for people."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from portal.runs.models import Run
 
 
 class RunError(Exception):
-    """A run cannot end well. `last_words` is the end of what the machine said, for the author."""
+    """A run cannot end well. For the author: `last_words` is the end of what the machine said,
+    `failed_code` the code at which it ended, see `listener.excerpt_of`."""
 
     state = Run.State.FAILED
     fault = Run.Fault.PLATFORM
 
-    def __init__(self, sentence: str, *, last_words: str = "") -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        last_words: str = "",
+        failed_code: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.last_words = last_words
+        self.failed_code = dict(failed_code)
 
 
 class BundleError(RunError):

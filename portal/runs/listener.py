@@ -1,9 +1,9 @@
 """Hearing what the author's code says: progress, log, results, and why it did not end well."""
 
 import json
-import re
 import signal
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from portal.common import ansi
 from portal.common.text import one_line
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
+from portal.runs.runners import in_python
 from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
 
@@ -20,7 +21,9 @@ LONGEST_RECORD = 64_000
 LAST_LINES = 30
 MOST_WARNINGS = 20
 MOST_CELLS = 100_000
-_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+LINES_BEFORE, LINES_AFTER = 12, 6  # of the failing one
+WIDEST_LINE = 400
+LONGEST_REFUSAL = 600
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Listener:
 
     logbook: Logbook
     error: dict[str, Any] | None = None
+    refusal: str = ""
     where: str = ""
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     said: Said = field(default_factory=Said)
@@ -89,16 +93,17 @@ class Listener:
         self.where = f"cell {cell} of {of}"
         match record.get("event"):
             case "cell":
-                self._cell_starts(cell, of, one_line(str(record.get("label") or "")))
+                self._cell_starts(cell, of, one_line(_text(record, "label")))
             case "done":
                 self.logbook.say(f"{self.where} took {record.get('seconds')} s")
+            case "refused":
+                self.refusal = one_line(_text(record, "message"), length=LONGEST_REFUSAL)
             case "error":
                 self.error = record
                 self.last.clear()
-                self.last.extend(str(record.get("traceback") or "").splitlines())
-                self.logbook.say(
-                    f"{self.where} raised {record.get('name')}: {record.get('message')}"
-                )
+                self.last.extend(_text(record, "traceback").splitlines())
+                name, message = _text(record, "name"), _text(record, "message")
+                self.logbook.say(f"{self.where} raised {name}: {message}")
 
     def _cell_starts(self, cell: int, of: int, label: str) -> None:
         says = f"{self.where}: {label}" if label else self.where
@@ -114,8 +119,17 @@ class Listener:
         self.logbook.note(**fields)
 
 
-def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> RunError | None:
-    """Why the command did not end well, in a sentence; None when it did."""
+def error_of(
+    entry: str,
+    outcome: Outcome,
+    limits: Limits,
+    heard: Listener,
+    explain: Callable[[str, Sequence[str]], str] = in_python,
+) -> RunError | None:
+    """Why the command did not end well, in a sentence; None when it did.
+
+    `entry` is what people know the code by, `explain` tells from the last lines where it failed.
+    """
     last_words = "\n".join(heard.last)
     match outcome.ending:
         case Ending.STOPPED:
@@ -147,7 +161,30 @@ def error_of(entry: str, outcome: Outcome, limits: Limits, heard: Listener) -> R
             )
         case Ending.EXITED if outcome.exit_code == 0:
             return None
-    return BundleError(_exit_sentence(entry, outcome, heard), last_words=last_words)
+    return BundleError(
+        _exit_sentence(entry, outcome, heard, explain),
+        last_words=last_words,
+        failed_code=excerpt_of(heard.error) if heard.error else {},
+    )
+
+
+def excerpt_of(error: dict[str, Any]) -> dict[str, Any]:
+    """The source of the cell that raised, near the line where it did:
+
+    {"cell": 3, "of": 14, "line": 2, "lines": [{"number": 1, "text": "x = {}"}, ...]}; empty without a source.
+    """
+    lines = _text(error, "source").splitlines()
+    if not lines:
+        return {}
+    line = _count(error.get("line"))
+    first = max(0, line - 1 - LINES_BEFORE)
+    shown = lines[first : first + LINES_BEFORE + LINES_AFTER]
+    numbered = [
+        {"number": number, "text": text[:WIDEST_LINE]}
+        for number, text in enumerate(shown, start=first + 1)
+    ]
+    where = {"cell": _count(error.get("cell")), "of": _count(error.get("of")), "line": line}
+    return {**where, "lines": numbered}
 
 
 def _slow_sentence(entry: str, limits: Limits, heard: Listener) -> str:
@@ -158,26 +195,29 @@ def _slow_sentence(entry: str, limits: Limits, heard: Listener) -> str:
     )
 
 
-def _exit_sentence(entry: str, outcome: Outcome, heard: Listener) -> str:
+def _exit_sentence(
+    entry: str, outcome: Outcome, heard: Listener, explain: Callable[[str, Sequence[str]], str]
+) -> str:
+    if heard.refusal:
+        return f"{entry} {heard.refusal}"
     if heard.error is not None:
         return _cell_sentence(entry, heard.error)
     if outcome.exit_code - 128 in signal.valid_signals():
         name = _signal_name(outcome.exit_code - 128)
         return f"{entry} was ended by the signal {name}. Look for what ends the whole process."
-    frames = [match for line in heard.last if (match := _FRAME.match(line))]
-    ours = [frame["line"] for frame in frames if frame["file"].endswith(entry)]
-    if not ours:
-        return f"{entry} ended with exit code {outcome.exit_code}. The log has its last words."
-    return f"{entry}, line {ours[-1]}: {one_line(heard.last[-1])}"
+    explained = explain(entry, list(heard.last))
+    if explained:
+        return f"{entry}{explained}"
+    return f"{entry} ended with exit code {outcome.exit_code}. The log has its last words."
 
 
 def _cell_sentence(entry: str, error: dict[str, Any]) -> str:
     where = f"{entry}, cell {error.get('cell')} of {error.get('of')}"
     if error.get("name") == "DeadKernel":
-        return f"{where}: Python itself ended, most often because memory ran out."
-    if error.get("line"):
-        where += f", line {error['line']}"
-    return f"{where}: {error.get('name')}: {one_line(str(error.get('message') or ''))}"
+        return f"{where}: the kernel itself ended, most often because memory ran out."
+    if line := _count(error.get("line")):
+        where += f", line {line}"
+    return f"{where}: {one_line(_text(error, 'name'))}: {one_line(_text(error, 'message'))}"
 
 
 def _signal_name(number: int) -> str:
@@ -198,6 +238,12 @@ def _last_state(line: str) -> str:
     """What stays of a line with carriage returns: the last that was written over the others."""
     states = [state for state in line.split("\r") if state.strip()]
     return states[-1] if states else line.rstrip("\r")
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    """What stands in a record, without what no database keeps (NUL, halves of surrogate pairs)."""
+    text = str(record.get(key) or "").replace("\x00", "")
+    return text.encode("utf-8", "replace").decode()
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -113,6 +113,7 @@ class Run(models.Model):
     fault = models.CharField(max_length=10, choices=Fault, default=Fault.NONE, blank=True)
     error = models.TextField(blank=True)  # a sentence for people
     last_words = models.TextField(blank=True)  # the end of a traceback, for the author
+    failed_code = models.JSONField(default=dict, blank=True)  # see `listener.excerpt_of`
     remark = models.CharField(max_length=300, blank=True)  # why its edition is not shown, if so
     resources = models.JSONField(
         default=dict
@@ -166,6 +167,12 @@ class Run(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.state not in ACTIVE
+
+    @property
+    def has_more_words(self) -> bool:
+        """Whether its last words are not the end of its log: of a cell, or of what came before the code."""
+        apart = bool(self.failed_code) or self.exit_code is None
+        return bool(self.last_words) and apart and self.is_finished
 
     @property
     def went_wrong(self) -> bool:

@@ -1,7 +1,7 @@
-"""How a version's entry becomes a command, and which of the files it writes readers see first."""
+"""How a version becomes a command, and which of the files it writes readers see first."""
 
 import json
-import sys
+import os
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -9,51 +9,54 @@ from typing import Any
 from django.conf import settings
 
 from portal.publishing.models import Edition, Version
-from portal.runs import isolation, results
+from portal.runs import isolation, results, tools
 from portal.runs.environments.pins import Interpreter
 from portal.runs.errors import BundleError
 from portal.runs.models import Run
+from portal.runs.runners import Job, Runner, find_runner, runner_of
 from portal.runs.sandbox import Command, Limits, places
 from portal.runs.workplace import Workplace
 
 CLIENT = settings.BASE_DIR / "client" / "src"  # `import broadsheet`: every run may read it
-DRIVER = settings.BASE_DIR / "reports" / "producers" / "execute.py"  # the only file of ours inside
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+Tools = dict[str, Path]
 
 
-def is_notebook(version: Version) -> bool:
-    return version.entry.lower().endswith(".ipynb")
+def tools_for(version: Version) -> Tools:
+    """Where the tools are that the version needs on this worker, by their program.
+
+    :raises ToolMissing: when one of them is not there.
+    """
+    runner = runner_of(version)
+    return {tool.program: tools.need(tool, called=called(version)) for tool in runner.tools}
 
 
-def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command:
-    """The command by which the interpreter executes the run's version in its work folder."""
-    version, parameters = run.version, json.dumps(run.variant.parameters)
-    arguments = [str(interpreter.python), version.entry]
-    if is_notebook(version):
-        executed = place.output / Path(version.entry).name
-        arguments = [sys.executable, "-I", str(DRIVER)]
-        arguments += [version.entry, str(executed), parameters, str(interpreter.python)]
+def called(version: Version) -> str:
+    """What people know the version's code by: its entry, or its command."""
+    runner = find_runner(version)
+    return runner.called(version.entry, _wishes(version)) if runner else version.entry
+
+
+def command_for(run: Run, place: Workplace, interpreter: Interpreter, found: Tools) -> Command:
+    """The command that executes the run's version in its work folder."""
+    version, runner = run.version, runner_of(run.version)
+    parameters = run.variant.parameters
+    job = Job(version.entry, _wishes(version), parameters, place, interpreter.python, found)
     return Command(
-        arguments,
+        runner.command(job),
         place.work,
-        _environment(run, place, parameters, interpreter),
+        {**_environment(run, job), **runner.environment(job)},
         writable=place.writable,
-        readable=_readable(interpreter),
+        readable=[*_readable(interpreter), *_readable_for(runner, found)],
         hidden=isolation.hidden(),
-        network=version.manifest.get("run", {}).get("network", True),
+        network=_wishes(version).get("network", True),
     )
-
-
-def _readable(interpreter: Interpreter) -> list[Path]:
-    """What the code may read besides its own folders and the system."""
-    pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
-    return [DRIVER, CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
 
 
 def limits_for(version: Version) -> Limits:
     """The manifest's time limit, within ours."""
-    wanted = version.manifest.get("run", {}).get(
-        "time_limit_seconds", settings.RUN_TIME_LIMIT_SECONDS
-    )
+    wanted = _wishes(version).get("time_limit_seconds", settings.RUN_TIME_LIMIT_SECONDS)
     return Limits(
         wall_seconds=min(wanted, settings.RUN_TIME_LIMIT_MOST_SECONDS),
         memory_mb=settings.RUN_MEMORY_MB,
@@ -67,9 +70,7 @@ def shown_file(version: Version, output: Path) -> str:
 
     :raises BundleError: when nothing was written, or when it is not clear which.
     """
-    if is_notebook(version):
-        return Path(version.entry).name
-    wanted = version.manifest.get("run", {}).get("show", "")
+    wanted, code = _wishes(version).get("show", ""), called(version)
     written = sorted(
         path.relative_to(output).as_posix()
         for path in output.rglob("*")
@@ -77,20 +78,40 @@ def shown_file(version: Version, output: Path) -> str:
     )
     if wanted and wanted not in written:
         raise BundleError(
-            f"{version.entry} ended well, but did not write {wanted}, which broadsheet.toml wants to "
+            f"{code} ended well, but did not write {wanted}, which broadsheet.toml wants to "
             "show. Write it into the folder that BROADSHEET_OUTPUT names."
         )
     if not written:
         raise BundleError(
-            f"{version.entry} ended well, but wrote no file. Write what readers should see into the "
+            f"{code} ended well, but wrote no file. Write what readers should see into the "
             "folder that BROADSHEET_OUTPUT names."
         )
-    if not wanted and "index.html" not in written and len(written) > 1:
+    usual = [wanted, *runner_of(version).shows(version.entry), "index.html"]
+    first = next((name for name in usual if name in written), "")
+    if not first and len(written) > 1:
         raise BundleError(
-            f"{version.entry} wrote {len(written)} files, none of them index.html. Name the one that "
+            f"{code} wrote {len(written)} files, none of them index.html. Name the one that "
             'readers see first in broadsheet.toml: show = "..." under [run].'
         )
-    return wanted or ("index.html" if "index.html" in written else written[0])
+    return first or written[0]
+
+
+def _wishes(version: Version) -> dict[str, Any]:
+    wishes: dict[str, Any] = version.manifest.get("run", {})
+    return wishes
+
+
+def _readable(interpreter: Interpreter) -> list[Path]:
+    """What every code may read besides its own folders and the system."""
+    pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
+    return [CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
+
+
+def _readable_for(runner: Runner, found: Tools) -> list[Path]:
+    installed = [
+        folder for tool in runner.tools for folder in tools.folders_of(tool, found[tool.program])
+    ]
+    return [*runner.readable, *installed]
 
 
 def _previous(edition: Edition | None) -> dict[str, Any]:
@@ -98,22 +119,21 @@ def _previous(edition: Edition | None) -> dict[str, Any]:
     return {"number": edition.number, "metrics": edition.metrics} if edition else {}
 
 
-def _environment(
-    run: Run, place: Workplace, parameters: str, interpreter: Interpreter
-) -> dict[str, str]:
+def _environment(run: Run, job: Job) -> dict[str, str]:
     """All that the code knows of the world: nothing of ours."""
+    programs = [job.python.parent, *(tool.parent for tool in job.tools.values())]
     return {
-        "PATH": f"{interpreter.python.parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(place.home),
-        "TMPDIR": str(place.temporary),
+        "PATH": os.pathsep.join([*dict.fromkeys(map(str, programs)), SYSTEM_PATH]),
+        "HOME": str(job.place.home),
+        "TMPDIR": str(job.place.temporary),
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(CLIENT),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PLOTLY_RENDERER": "plotly_mimetype",
-        "BROADSHEET_OUTPUT": str(place.output),
+        "BROADSHEET_OUTPUT": str(job.place.output),
         "BROADSHEET_LOGICAL_TIME": run.logical_time.astimezone(UTC).isoformat(),
-        "BROADSHEET_PARAMETERS": parameters,
+        "BROADSHEET_PARAMETERS": json.dumps(job.parameters),
         "BROADSHEET_PREVIOUS": json.dumps(_previous(run.variant.current)),
-        "BROADSHEET_SAY": str(place.said),
+        "BROADSHEET_SAY": str(job.place.said),
     }

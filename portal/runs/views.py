@@ -22,11 +22,21 @@ from portal.publishing.links import NoSuchVariant, find_publication, path_of
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
 from portal.publishing.permissions import require_edit
 from portal.publishing.views.addresses import follows_links
-from portal.runs import actions, isolation, logs, pictures, queries, schedules, steps
+from portal.runs import (
+    actions,
+    isolation,
+    logs,
+    pictures,
+    programs,
+    queries,
+    schedules,
+    steps,
+    tools,
+)
 from portal.runs.environments import pins
 from portal.runs.forms import ScheduleForm, values_of
 from portal.runs.models import Run, Schedule
-from portal.runs.programs import is_notebook
+from portal.runs.runners import find_runner
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
@@ -44,7 +54,9 @@ def runs(request: HttpRequest) -> HttpResponse:
     page = Paginator(queries.runs_for(user).order_by("-pk"), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    context = {"page": page, "isolation": isolation.last_survey() if user.is_admin else None}
+    context: dict[str, Any] = {"page": page}
+    if user.is_admin:
+        context |= {"isolation": isolation.last_survey(), "tools": tools.last_survey()}
     return render(request, "runs/runs.html", context)
 
 
@@ -55,7 +67,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     recent = queries.last_ten(found.variant)
     log = logs.end_of(found)
     context = _live_context(found, log) | {
-        "is_notebook": is_notebook(found.version),
+        "runner": find_runner(found.version),
+        "called": programs.called(found.version),
         "environment": pins.environment_of(found.version),
         "recent": recent,
         "usual_seconds": queries.usual_seconds(recent),

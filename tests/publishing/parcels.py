@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 from portal.publishing import workshop
+from portal.publishing.code import known_code
 from portal.publishing.formats import formats_by_extension
 
 PAGE = b"<!doctype html><html><head><title>Sales</title></head><body>up</body></html>"
@@ -35,6 +36,7 @@ def prepared(folder: Path, files: dict[str, bytes], kind: str = "") -> dict:
         str(folder / "prepared"),
         formats_by_extension(),
         kind,
+        languages=known_code(),
     )
 
 

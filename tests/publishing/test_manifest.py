@@ -52,6 +52,18 @@ def test_whole_manifest_is_read():
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ('"make report"', "make report"),
+        ('["dbt", "run", ""]', ["dbt", "run", ""]),
+        ('"""\nmake\nmake report\n"""', "make\nmake report"),
+    ],
+)
+def test_command_is_a_line_or_a_list(text, command):
+    assert manifest.parse(f"[run]\ncommand = {text}".encode()) == {"run": {"command": command}}
+
+
 def test_empty_manifest_wishes_nothing():
     assert manifest.parse(b"\xef\xbb\xbf# nothing\n") == {}
 
@@ -73,6 +85,12 @@ def test_empty_manifest_wishes_nothing():
         ("[run]\ntime_limit_seconds = true", "run.time_limit_seconds", 2),
         ("[run]\n\ntime_limit_seconds = 3601", "run.time_limit_seconds", 3),
         ("run = 3", "run", 1),
+        ("[run]\ncommand = 1", "run.command", 2),
+        ('[run]\ncommand = " "', "run.command", 2),
+        ("[run]\ncommand = []", "run.command", 2),
+        ('[run]\ncommand = ["make", 1]', "run.command", 2),
+        ('[run]\ncommand = "a\\u0000b"', "run.command", 2),
+        (f'[run]\ncommand = "{"x" * 4001}"', "run.command", 2),
         ("[run]\nshow = 1", "run.show", 2),
         ('[run]\nnetwork = "off"', "run.network", 2),
         ("[run.deeper]\nx = 1", "run.deeper", 1),

@@ -251,3 +251,70 @@ def test_run_without_something_to_show_is_refused(tmp_path, entry, files):
     )
 
     assert refused.code == "bundle_without_index"
+
+
+# ---- code ----
+
+
+@pytest.mark.parametrize(
+    ("name", "runner"),
+    [("r.qmd", "quarto"), ("r.Rmd", "rmarkdown"), ("r.sh", "shell"), ("r.py", "script")],
+)
+def test_code_with_a_manifest_names_its_runner(tmp_path, name, runner):
+    toml = f'entry = "{name}"'.encode()
+
+    made = prepared_zip(tmp_path, {"broadsheet.toml": toml, name: b"# Sales\n"})
+
+    assert (made["format"], made["executes"], made["produced"]) == (runner, True, None)
+
+
+@pytest.mark.parametrize("name", ["r.qmd", "r.Rmd"])
+def test_document_alone_is_shown_as_it_is(tmp_path, name):
+    made = prepared(tmp_path, {name: b"# Sales\n"})
+
+    assert (made["format"], made["executes"]) == ("markdown", False)
+    assert made["title"] == "Sales"
+
+
+def test_document_that_is_not_to_be_run_is_shown_as_it_is(tmp_path):
+    toml = b'entry = "r.qmd"\n[run]\nexecute = false\n'
+
+    made = prepared_zip(tmp_path, {"broadsheet.toml": toml, "r.qmd": b"# Sales\n"})
+
+    assert (made["format"], made["executes"]) == ("markdown", False)
+
+
+def test_command_needs_no_entry(tmp_path):
+    toml = b'title = "Sales"\n[run]\ncommand = "make report"\n'
+
+    made = prepared_zip(tmp_path, {"broadsheet.toml": toml, "Makefile": b"report:\n"})
+
+    assert (made["entry"], made["format"], made["executes"]) == (
+        "broadsheet.toml",
+        "command",
+        True,
+    )
+    assert (made["title"], made["kind"]) == ("Sales", "report")
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (
+            'entry = "a.html"\n[run]\ncommand = "make"',
+            "(line 1): entry does not go with run.command",
+        ),
+        ('[run]\ncommand = "make"\nexecute = false', "(line 1): run has execute = false, but then"),
+    ],
+)
+def test_command_that_does_not_fit_is_refused(tmp_path, toml, says):
+    refused = refusal_of(prepared_zip, tmp_path, {"broadsheet.toml": toml.encode(), "a.html": PAGE})
+
+    assert refused.code == "manifest_invalid"
+    assert says in refused.message
+
+
+def test_shell_script_alone_needs_a_bundle(tmp_path):
+    refused = refusal_of(prepared, tmp_path, {"run.sh": b"true\n"})
+
+    assert refused.code == "script_needs_bundle"

@@ -1,6 +1,7 @@
 """What an author uploads, made small: bundles of code, and publications that are refreshed."""
 
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,21 @@ def bundle_of(
         summary="",
         rendered=None,
     )
+
+
+def publish_code(
+    files: dict[str, str],
+    entry: str,
+    *,
+    runner: str,
+    by: User,
+    at: datetime,
+    manifest: dict[str, Any] | None = None,
+) -> Variant:
+    """A publication of code for any runner, which waits for its first run; its default variant."""
+    bundle = replace(bundle_of(files, entry=entry, manifest=manifest), format=runner)
+    version = publish_bundle(bundle, Wish(slug="coded"), by=by, at=at)
+    return version.publication.variants.get()
 
 
 def publish_script(

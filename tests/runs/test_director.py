@@ -137,6 +137,12 @@ def test_failing_cell_is_named_and_readers_keep_what_they_had(alice: User) -> No
     assert (run.state, run.fault, run.edition) == ("failed", "bundle", None)
     assert run.error == "notes.ipynb, cell 2 of 2, line 2: KeyError: 'revenue'"
     assert "KeyError" in run.last_words
+    assert run.failed_code == {
+        "cell": 2,
+        "of": 2,
+        "line": 2,
+        "lines": [{"number": 1, "text": "x = {}"}, {"number": 2, "text": "x['revenue']"}],
+    }
     assert variant.current is None
     assert [news.sentence for news in told if isinstance(news, plugs.RunFailed)] == [run.error]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from portal.runs.errors import BundleError, Cancelled, PlatformError, TooSlow
-from portal.runs.listener import LONGEST_LINE, RECORD, Listener, error_of
+from portal.runs.listener import LONGEST_LINE, RECORD, Listener, error_of, excerpt_of
 from portal.runs.sandbox import Ending, Limits, Outcome
 
 LIMITS = Limits(wall_seconds=600, memory_mb=2048)
@@ -191,7 +191,7 @@ def test_dead_kernel_is_told(heard: Listener) -> None:
     error = error_of("sales.ipynb", outcome(), LIMITS, heard)
 
     assert error is not None
-    assert "cell 9 of 14: Python itself ended" in error.sentence
+    assert "cell 9 of 14: the kernel itself ended" in error.sentence
 
 
 def test_traceback_of_a_script_names_its_own_last_line(heard: Listener) -> None:
@@ -229,3 +229,60 @@ def test_every_end_has_its_sentence(
 
 def test_good_end_is_no_error(heard: Listener) -> None:
     assert error_of("main.py", outcome(exit_code=0), LIMITS, heard) is None
+
+
+# ---- what is shown of the code ----
+
+
+def test_cell_that_raised_is_kept_with_its_line(heard: Listener) -> None:
+    source = "x = {}\nx['revenue']"
+    heard.hear(record("error", name="KeyError", message="'revenue'", line=2, source=source))
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert error is not None
+    assert error.failed_code == {
+        "cell": 9,
+        "of": 14,
+        "line": 2,
+        "lines": [{"number": 1, "text": "x = {}"}, {"number": 2, "text": "x['revenue']"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "last"), [(1, 1, 18), (50, 38, 55), (100, 88, 100), (None, 1, 18)]
+)
+def test_long_cell_is_cut_around_its_line(line: int | None, first: int, last: int) -> None:
+    source = "\n".join(f"x{number} = 1" for number in range(1, 101))
+
+    excerpt = excerpt_of({"cell": 1, "of": 1, "line": line, "source": source})
+
+    numbers = [shown["number"] for shown in excerpt["lines"]]
+    assert (numbers[0], numbers[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("error", [{}, {"source": ""}, {"source": None}])
+def test_error_without_source_shows_none(error: dict[str, Any]) -> None:
+    assert excerpt_of(error) == {}
+
+
+def test_record_that_no_database_could_keep_is_mended(notes: Notes, heard: Listener) -> None:
+    heard.hear(
+        record("error", name="E", message="a\0b", traceback="\ud800", source="c\0d", line="x")
+    )
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert error is not None
+    kept = [error.sentence, error.last_words, *notes.lines, json.dumps(error.failed_code)]
+    assert not any("\0" in text or "u0000" in text for text in kept)
+    assert all(text.encode() for text in kept)
+
+
+def test_notebook_that_cannot_be_executed_says_why(heard: Listener) -> None:
+    heard.hear(record("refused", message="asks for the kernel “ir” (R), which is not here."))
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert isinstance(error, BundleError)
+    assert error.sentence == "sales.ipynb asks for the kernel “ir” (R), which is not here."

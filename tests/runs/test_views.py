@@ -258,6 +258,41 @@ def test_schedule_that_cannot_be_followed_is_explained(
     assert not Schedule.objects.exists()
 
 
+def test_page_of_a_run_shows_the_cell_that_failed_with_its_line_and_trace(
+    client: Client, run: Run, alice: User
+) -> None:
+    lines = [{"number": 1, "text": "x = {}"}, {"number": 2, "text": "x['<b>']"}]
+    end(
+        run,
+        "failed",
+        error="notes.ipynb, cell 2 of 3, line 2: KeyError: '<b>'",
+        fault="bundle",
+        failed_code={"cell": 2, "of": 3, "line": 2, "lines": lines},
+        last_words="KeyError                 Traceback (most recent call last)",
+        exit_code=1,
+    )
+    client.force_login(alice)
+
+    page = client.get(f"/operations/runs/{run.pk}/").content.decode()
+
+    assert "cell 2 of 3, line 2</span>" in page
+    assert page.count("failed here") == 1
+    assert "<td>x[&#x27;&lt;b&gt;&#x27;]</td>" in page
+    assert "KeyError                 Traceback" in page
+
+
+def test_page_of_a_run_names_its_code_and_what_kind_it_is(
+    client: Client, run: Run, alice: User
+) -> None:
+    client.force_login(alice)
+
+    page = client.get(f"/operations/runs/{run.pk}/").content.decode()
+
+    assert "<code>main.py</code>" in page
+    assert "Python script" in page
+    assert "Where it failed" not in page
+
+
 def test_readers_page_says_that_a_refresh_failed(
     client: Client, run: Run, alice: User, charlie: User
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from portal.runs.environments.pythons import Python
 from portal.runs.environments.uv import Meanwhile, UvFailed
 from portal.runs.errors import BundleError, PlatformError, RunError
 
-KERNEL = "ipykernel"  # what executes a notebook; added where the author did not think of it
 NETWORK = re.compile(
     r"(?i)failed to fetch|error sending request|dns error|connection (refused|reset)|timed out|certificate"
     r"|HTTP status (server|client) error|request failed"
@@ -35,10 +35,13 @@ class Lock:
     python: Python
 
 
-def resolve(work: Path, *, python: str, is_notebook: bool, meanwhile: Meanwhile) -> Lock | None:
+def resolve(
+    work: Path, *, python: str, packages: Sequence[str], meanwhile: Meanwhile
+) -> Lock | None:
     """The lock for the bundle in `work`; None when it names no packages and no Python of its own.
 
-    `python` is the manifest's wish, such as 3.12, or empty.
+    `python` is the manifest's wish, such as 3.12, or empty. `packages` are what executes code of its
+    kind; they are added where the author did not think of them.
 
     :raises BundleError: when no set of packages fits, with the resolver's words and the line at fault.
     :raises PlatformError: when the package index cannot be reached.
@@ -56,14 +59,14 @@ def resolve(work: Path, *, python: str, is_notebook: bool, meanwhile: Meanwhile)
     with scratch("resolve-") as folder:
         desk = _Desk(folder, wish["source"], chosen, meanwhile)
         lines = desk.export(work) if wish["source"] == wishes.UV_LOCK else wish["lines"]
-        locked = lines if wish["exact"] else desk.compile(lines)
-        if is_notebook and all(line["name"] != KERNEL for line in locked):
-            locked = desk.extend(locked)
+        locked = desk.extend(lines if wish["exact"] else desk.compile(lines), packages)
     return _lock(locked, chosen)
 
 
-def standard() -> Lock | None:
+def standard(packages: Sequence[str], meanwhile: Meanwhile) -> Lock | None:
     """The lock for code that asks for nothing; None where that runs with the portal's own packages.
+
+    `packages` as for `resolve`.
 
     :raises PlatformError: when the file that the setting names cannot be read.
     """
@@ -74,7 +77,9 @@ def standard() -> Lock | None:
         lines = children.call("portal.runs.environments.wishes:read_lock", path=str(path))
     except Refused as refusal:
         raise PlatformError(f"The standard environment cannot be made. {refusal.message}") from None
-    return _lock(lines, pythons.ours())
+    with scratch("resolve-") as folder:
+        desk = _Desk(folder, "", pythons.ours(), meanwhile)
+        return _lock(desk.extend(lines, packages), pythons.ours())
 
 
 def _lock(lines: list[Line], python: Python) -> Lock:
@@ -102,12 +107,15 @@ class _Desk:
         self._call([*compiling, *form, *uv.CHECKED, "--python", self.python.path], lines)
         return self._read(locked)
 
-    def extend(self, locked: list[Line]) -> list[Line]:
-        """The lock, and what a notebook's kernel needs beside it; what is locked stays as it is."""
-        self.meanwhile.say(f"Adding {KERNEL}, which executes notebooks")
-        kernel = {"number": 0, "name": KERNEL, "text": KERNEL}
+    def extend(self, locked: list[Line], packages: Sequence[str]) -> list[Line]:
+        """The lock, and what those packages that it lacks need beside it; what is locked stays as it is."""
         known = {line["name"] for line in locked}
-        added = [line for line in self.compile([*locked, kernel]) if line["name"] not in known]
+        missing = sorted(set(packages) - known)
+        if not missing:
+            return locked
+        self.meanwhile.say(f"Adding {', '.join(missing)}, to execute it")
+        more = [{"number": 0, "name": name, "text": name} for name in missing]
+        added = [line for line in self.compile([*locked, *more]) if line["name"] not in known]
         return sorted([*locked, *added], key=lambda line: str(line["text"]))
 
     def export(self, work: Path) -> list[Line]:

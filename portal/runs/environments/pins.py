@@ -2,6 +2,7 @@
 
 import hashlib
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +32,11 @@ def ours() -> Interpreter:
 
 
 def prepare(
-    version: Version, work: Path, *, is_notebook: bool, meanwhile: Meanwhile
+    version: Version, work: Path, *, packages: Sequence[str], meanwhile: Meanwhile
 ) -> Interpreter:
     """The interpreter for a run of the version, whose files are in `work`; built if need be.
+
+    `packages` are what executes code of its kind, beside what it asks for.
 
     :raises BundleError: when what the bundle asks for cannot be had.
     :raises PlatformError: when the package index or this machine is at fault.
@@ -42,8 +45,8 @@ def prepare(
     pinned = environment_of(version)
     if pinned is None:
         python = version.manifest.get("run", {}).get("python", "")
-        lock = locks.resolve(work, python=python, is_notebook=is_notebook, meanwhile=meanwhile)
-        lock = lock or locks.standard()
+        lock = locks.resolve(work, python=python, packages=packages, meanwhile=meanwhile)
+        lock = lock or locks.standard(packages, meanwhile)
         if lock is None:
             return ours()
         pinned = pin(version, lock.text, lock.python.version)

@@ -26,11 +26,16 @@ def of_interpreter(program: str) -> list[Path]:
     for each link on the way to it, for other programs the file alone."""
     found: list[Path] = []
     for link in _links(Path(program)):
-        found.append(link.parent.parent if _is_python(link.parent.parent) else link)
+        found.append(link.parent.parent if _is_of_python(link) else link)
     return list(dict.fromkeys(path for path in found if path.is_absolute()))
 
 
-def _is_python(folder: Path) -> bool:
+def _is_of_python(link: Path) -> bool:
+    """Whether the folder above is an installation of Python, and this its program. / never is: where /bin
+    is a folder of /usr, it looks like one."""
+    folder = link.parent.parent
+    if folder == Path("/") or not link.name.startswith("python"):
+        return False
     return (folder / "pyvenv.cfg").is_file() or any(folder.glob("lib/python3*"))
 
 

@@ -9,8 +9,8 @@ from portal.runs.errors import BundleError, PlatformError
 pytestmark = pytest.mark.slow
 
 
-def resolve(folder, *, python="", is_notebook=False, meanwhile=ALONE):
-    return locks.resolve(folder, python=python, is_notebook=is_notebook, meanwhile=meanwhile)
+def resolve(folder, *, python="", packages=(), meanwhile=ALONE):
+    return locks.resolve(folder, python=python, packages=packages, meanwhile=meanwhile)
 
 
 def names(lock) -> list[str]:
@@ -50,7 +50,7 @@ def test_exact_requirements_are_taken_as_they_are(bundle):
 def test_notebook_gets_its_kernel_and_keeps_what_is_locked(bundle, index):
     exact = f"six==1.16.0 --hash=sha256:{'ab' * 32}"
 
-    lock = resolve(bundle({"requirements.txt": f"{exact}\n"}), is_notebook=True)
+    lock = resolve(bundle({"requirements.txt": f"{exact}\n"}), packages=("ipykernel",))
 
     assert "ipykernel" in names(lock)
     assert exact in lock.text.splitlines()
@@ -108,3 +108,14 @@ def test_error_of_a_full_disk_is_ours():
 
     assert isinstance(error, PlatformError)
     assert "no room" in error.sentence
+
+
+def test_standard_lock_gets_what_executes_the_code(tmp_path, settings, index):
+    exact = f"six==1.16.0 --hash=sha256:{'ab' * 32}"
+    (tmp_path / "standard.txt").write_text(f"{exact}\n")
+    settings.STANDARD_ENVIRONMENT = str(tmp_path / "standard.txt")
+
+    lock = locks.standard(("six", "tabulate"), ALONE)
+
+    assert names(lock) == ["six", "tabulate"]
+    assert exact in lock.text.splitlines()

@@ -7,6 +7,7 @@ from portal.accounts.models import User
 from portal.publishing.actions import Wish, publish_bundle, roll_back
 from portal.publishing.models import Audience, Publication, Variant
 from portal.runs.environments import locks, pins
+from portal.runs.environments.uv import ALONE
 from portal.runs.models import Environment, Run, VersionEnvironment
 from tests.runs.authors import COUNTING, bundle_of, publish_script
 from tests.runs.conftest import MONDAY
@@ -121,7 +122,7 @@ def test_standard_lock_that_is_not_there_is_our_fault(alice, settings):
 def test_standard_lock_that_we_ship_has_what_the_guide_promises(settings):
     settings.STANDARD_ENVIRONMENT = "reports/standard-environment.txt"
 
-    lock = locks.standard()
+    lock = locks.standard((), ALONE)
 
     names = {line.split("==")[0] for line in lock.text.splitlines()}
     assert names >= {

@@ -49,3 +49,16 @@ def test_configuration_of_other_services_is_not_among_the_systems_files() -> Non
 
     assert "/usr" in found
     assert not found & {"/etc", "/etc/shadow", "/root", "/home", "/var"}
+
+
+def test_program_beside_a_python_brings_itself_alone(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "python3.12").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "quarto").touch()
+
+    assert places.of_interpreter(str(tmp_path / "bin" / "quarto")) == [tmp_path / "bin" / "quarto"]
+
+
+def test_system_is_never_one_whole() -> None:
+    assert Path("/") not in places.of_interpreter("/bin/sh")
+    assert Path("/") not in places.of_interpreter("/bin/python3")
