@@ -37,16 +37,23 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command
         place.work,
         _environment(run, place, parameters, interpreter),
         writable=place.writable,
-        readable=_readable(interpreter),
+        readable=_readable(place, interpreter),
         hidden=isolation.hidden(),
         network=version.manifest.get("run", {}).get("network", True),
     )
 
 
-def _readable(interpreter: Interpreter) -> list[Path]:
+def wants_previous_files(version: Version) -> bool:
+    """Whether the code compares with the files of the edition that readers see."""
+    return bool(version.manifest.get("run", {}).get("previous_files", False))
+
+
+def _readable(place: Workplace, interpreter: Interpreter) -> list[Path]:
     """What the code may read besides its own folders and the system."""
     pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
-    return [DRIVER, CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
+    previous = [place.previous] if place.previous.exists() else []
+    readable = (Path(folder) for folder in settings.RUN_READABLE)
+    return [DRIVER, CLIENT, *previous, *pythons, *readable]
 
 
 def limits_for(version: Version) -> Limits:
@@ -116,4 +123,5 @@ def _environment(
         "BROADSHEET_PARAMETERS": parameters,
         "BROADSHEET_PREVIOUS": json.dumps(_previous(run.variant.current)),
         "BROADSHEET_SAY": str(place.said),
-    }
+        "BROADSHEET_PARTS": str(place.parts),
+    } | ({"BROADSHEET_PREVIOUS_FILES": str(place.previous)} if place.previous.exists() else {})
