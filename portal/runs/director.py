@@ -182,7 +182,8 @@ class Direction:
     def _collect(self, place: Workplace) -> Rendered:
         entry = programs.shown_file(self.run.version, place.output)
         written, said = self._results(place), self.heard.said
-        self.made = gathering.gather(said.parts.values(), place)
+        data_as_of = said.data_as_of or _moment(written.get("data_as_of", ""))
+        self.made = gathering.gather(said.parts.values(), place, data_as_of=data_as_of)
         made = children.call(
             "portal.publishing.workshop:produce",
             wall_seconds=COLLECT_SECONDS,
@@ -196,7 +197,7 @@ class Direction:
             entry=made["produced"]["entry"],
             facts=made["produced"]["facts"] | said.facts,
             metrics=written.get("metrics", {}) | said.values,
-            data_as_of=said.data_as_of or _moment(written.get("data_as_of", "")),
+            data_as_of=data_as_of,
         )
 
     def _results(self, place: Workplace) -> dict[str, Any]:

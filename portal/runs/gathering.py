@@ -1,6 +1,7 @@
 """What a run made beside its report: each chart and table read, rendered and stored as an upload would be."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from portal.common import children
 from portal.common.refusals import Refused
@@ -15,15 +16,17 @@ from portal.runs.workplace import Workplace
 PART_SECONDS = 60
 
 
-def gather(parts: Iterable[PartSaid], place: Workplace) -> list[Made]:
+def gather(
+    parts: Iterable[PartSaid], place: Workplace, *, data_as_of: datetime | None
+) -> list[Made]:
     """All of them, their bytes kept.
 
     :raises BundleError: naming the first that cannot be shown.
     """
-    return [_gathered(part, place) for part in parts]
+    return [_gathered(part, place, data_as_of) for part in parts]
 
 
-def _gathered(part: PartSaid, place: Workplace) -> Made:
+def _gathered(part: PartSaid, place: Workplace, data_as_of: datetime | None) -> Made:
     source, target = place.parts / part.name, place.root / "published" / part.name
     if source.is_symlink() or not (source / part.file).is_file():
         raise BundleError(f"The {part} is not where `import broadsheet` put it. Say it again.")
@@ -44,6 +47,9 @@ def _gathered(part: PartSaid, place: Workplace) -> Made:
         title=part.title,
         summary=part.summary,
         rendered=Rendered(
-            files=store_files(target), entry=produced["entry"], facts=produced["facts"]
+            files=store_files(target),
+            entry=produced["entry"],
+            facts=produced["facts"],
+            data_as_of=data_as_of,
         ),
     )

@@ -22,6 +22,7 @@ bars = {"data": [{"type": "bar", "x": ["a"], "y": [minute]}], "layout": {}}
 assert broadsheet.figure("by-week", bars, title="Sales by week") is bars
 broadsheet.table("orders", [{"day": "2026-11-16", "euros": 1 + (minute > 1)}])
 broadsheet.check("right", minute != 2)
+broadsheet.data_as_of(broadsheet.run.logical_time)
 output = pathlib.Path(os.environ["BROADSHEET_OUTPUT"])
 output.joinpath("index.html").write_text("<p>always the same")
 """
@@ -43,6 +44,7 @@ def test_charts_and_tables_are_refreshed_held_back_and_released_with_the_report(
     table = Publication.objects.get(slug="counting-orders")
     assert "figure “by-week”" in log_of(first)
     assert (chart.title, table.title) == ("Sales by week", "Orders")
+    assert chart.editions.get().data_as_of == MONDAY
     assert "plotly" in page_of(chart.editions.get()).lower()
     assert table.editions.get().tree.entries.filter(path="orders.csv").exists()
 
