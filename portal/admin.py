@@ -13,6 +13,7 @@ from portal.publishing.models import (
     AuditEvent,
     Edition,
     EmbedGrant,
+    Part,
     Publication,
     PublishEvent,
     SlugRedirect,
@@ -125,4 +126,4 @@ class RunAdmin(ReadOnly):
     list_filter = ("state", "trigger")
 
 
-admin.site.register([EmbedGrant, Schedule, Slot, SlugRedirect, Variant], ReadOnly)
+admin.site.register([EmbedGrant, Part, Schedule, Slot, SlugRedirect, Variant], ReadOnly)

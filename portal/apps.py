@@ -11,9 +11,10 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         """Plug the upper rooms into the registries of the lower ones, and teach addresses their parts."""
         from portal.notifications import announcer  # noqa: PLC0415  models exist only now
-        from portal.publishing import converters  # noqa: PLC0415
+        from portal.publishing import converters, parts  # noqa: PLC0415
         from portal.runs import executor  # noqa: PLC0415
 
         converters.register()
+        parts.register()
         executor.register()
         announcer.register()

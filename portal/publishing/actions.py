@@ -24,7 +24,7 @@ from portal.publishing.models import (
     Variant,
     Version,
 )
-from portal.publishing.permissions import can_view, require_author, require_edit
+from portal.publishing.permissions import can_view, part_of, require_author, require_edit
 from portal.publishing.trees import StoredFile, record_tree
 
 
@@ -90,6 +90,13 @@ class NotQuarantined(PublishingError):
     """There is nothing to release."""
 
     code = "not_quarantined"
+    status = 409
+
+
+class MadeByReport(PublishingError):
+    """A chart or table that the runs of a report make is only changed by way of that report."""
+
+    code = "made_by_report"
     status = 409
 
 
@@ -250,10 +257,12 @@ def release_edition(
     """Show an edition that failed a blocking check, because a person has looked and knows better.
 
     :raises NoteMissing: without a reason.
+    :raises MadeByReport: when it is of a chart or table that a report makes.
     :raises NotQuarantined: when it is good already, or somebody else was first.
     :raises PermissionDenied: when the person may not publish there.
     """
     require_edit(by, edition.publication)
+    require_no_part(edition.publication, "It is released with an edition of that.")
     if not reason.strip():
         raise NoteMissing("Say why readers may see this edition although a check failed.")
     held = Edition.objects.filter(pk=edition.pk, state=Edition.State.QUARANTINED)
@@ -263,6 +272,16 @@ def release_edition(
     said = one_line(reason, length=300)
     record("release_edition", edition, by=by, at=at, publication=edition.publication, reason=said)
     return roll_back(edition, by=by, at=at, reason=said)
+
+
+def require_no_part(publication: Publication, advice: str) -> None:
+    """
+    :raises MadeByReport: when a report makes the publication, with its name and the advice.
+    """
+    part = part_of(publication)
+    if part is not None:
+        report = f"“{part.parent}” ({part.parent.slug})"
+        raise MadeByReport(f"“{publication}” is made by the report {report}. {advice}")
 
 
 def lock_publication(pk: int) -> Publication:
@@ -295,6 +314,7 @@ def _publication_for(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> P
     if not can_view(by, existing):
         raise SlugTaken(f"The slug {slug} is taken. Choose another.")
     require_edit(by, existing)
+    require_no_part(existing, "Publish a new version of that instead.")
     if wish.create:
         raise SlugTaken(
             f"“{existing}” has the slug {slug} already. Leave out “new” to add a version to it."

@@ -171,7 +171,9 @@ def resolve_within(
 
 
 def _by_slug(slug: str) -> Publication | None:
-    publications = Publication.objects.select_related("owner", "team", "removed_by", "successor")
+    publications = Publication.objects.select_related(
+        "owner", "team", "removed_by", "successor", "part__parent"
+    )
     publication = publications.filter(slug=slug).first()
     if publication is not None:
         return publication

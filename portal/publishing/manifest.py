@@ -2,7 +2,7 @@
 
     entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
-    [run]                        # execute, command, time_limit_seconds, show, network, python
+    [run]                        # execute, command, time_limit_seconds, show, network, python, previous_files
     [schedule]                   # cron with timezone, or every_minutes
     [[checks]]                   # what is expected of data: see `declarations`
 
@@ -264,6 +264,7 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "show": _path,
         "network": _yes_or_no,
         "python": _python,
+        "previous_files": _yes_or_no,
     },
     "schedule": {
         "cron": _cron,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from portal.accounts.models import Membership, Team, User
 from portal.common.time import validate_timezone
@@ -38,14 +39,14 @@ class Audience(models.TextChoices):
 
 
 class PublicationQuerySet(models.QuerySet["Publication"]):
-    """Reads of publications."""
+    """Reads of publications. What a run publishes beside its report follows the report."""
 
     def visible_to(self, user: User) -> "PublicationQuerySet":
         """What the person may open; `permissions.can_view` says the same of one publication."""
         if user.is_admin:
             return self
         teams = Membership.objects.filter(user=user).values("team")
-        return self.filter(
+        return self._where_report_is(
             Q(audience=Audience.COMPANY) | Q(owner=user) | Q(audience=Audience.TEAM, team__in=teams)
         )
 
@@ -56,11 +57,18 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         if not user.may_publish:
             return self.none()
         teams = Membership.objects.filter(user=user).values("team")
-        return self.filter(Q(owner=user) | ~Q(audience=Audience.OWNER) & Q(team__in=teams))
+        return self._where_report_is(
+            Q(owner=user) | ~Q(audience=Audience.OWNER) & Q(team__in=teams)
+        )
 
     def listed(self) -> "PublicationQuerySet":
         """What belongs in lists: everything that was not removed."""
         return self.exclude(state=Publication.State.REMOVED)
+
+    def _where_report_is(self, condition: Q) -> "PublicationQuerySet":
+        """Those of which the condition holds, and those whose report it holds of."""
+        allowed = Publication.objects.filter(condition).values("pk")
+        return self.alias(asked=Coalesce("part__parent", "pk")).filter(asked__in=allowed)
 
 
 class Publication(models.Model):
@@ -135,6 +143,30 @@ class SlugRedirect(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slug} -> {self.publication_id}"
+
+
+class Part(models.Model):
+    """A chart or table that the runs of a report make: a publication of its own, refreshed with the report.
+
+    Its publication carries owner, team and audience of the report for lists to show; who may do what with it
+    is asked of the report itself (`permissions`).
+    """
+
+    parent = models.ForeignKey(Publication, on_delete=models.PROTECT, related_name="parts")
+    name = models.SlugField(max_length=40)
+    publication = models.OneToOneField(Publication, on_delete=models.PROTECT, related_name="part")
+    created_at = models.DateTimeField()
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "name"], name="part_name_once"),
+            models.CheckConstraint(
+                condition=~Q(publication=F("parent")), name="part_not_of_itself"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parent_id}: {self.name}"
 
 
 class Blob(models.Model):

@@ -1,15 +1,24 @@
 """Who may see and change one publication. `visible_to` and `editable_by` say the same of lists, and a test holds
-them equal."""
+them equal. A part of a report is asked of the report: it can never be more visible than that is."""
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
 from portal.accounts.models import Membership, Role, User
-from portal.publishing.models import Audience, Publication
+from portal.publishing.models import Audience, Kind, Part, Publication
+
+
+def part_of(publication: Publication) -> Part | None:
+    """What ties the publication to the report whose runs make it; None for what was published by itself."""
+    if publication.kind != Kind.VISUALIZATION:
+        return None
+    part: Part | None = getattr(publication, "part", None)
+    return part
 
 
 def can_view(user: User, publication: Publication) -> bool:
     """Read its page, its editions, its history."""
+    publication = _asked(publication)
     if user.is_admin or publication.audience == Audience.COMPANY or publication.owner_id == user.pk:
         return True
     return publication.audience == Audience.TEAM and _is_member(user, publication)
@@ -17,6 +26,7 @@ def can_view(user: User, publication: Publication) -> bool:
 
 def viewers(publication: Publication) -> QuerySet[User]:
     """Everybody whom `can_view` lets see it, in one query."""
+    publication = _asked(publication)
     if publication.audience == Audience.COMPANY:
         return User.objects.all()
     admins = Q(is_active=True) & (Q(is_superuser=True) | Q(role=Role.ADMIN))
@@ -32,6 +42,7 @@ def can_edit(user: User, publication: Publication) -> bool:
 
     What is for the owner alone is not the team's either: nobody may change what they may not see.
     """
+    publication = _asked(publication)
     if user.is_admin:
         return True
     if not user.may_publish:
@@ -64,6 +75,12 @@ def require_author(user: User) -> None:
         raise PermissionDenied(
             "Your role is reader. Ask an admin to make you an author, then you can publish."
         )
+
+
+def _asked(publication: Publication) -> Publication:
+    """The publication whose audience counts: for a part, its report."""
+    part = part_of(publication)
+    return part.parent if part else publication
 
 
 def _is_member(user: User, publication: Publication) -> bool:

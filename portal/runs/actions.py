@@ -7,7 +7,7 @@ from django.db import transaction
 from portal.accounts.models import User
 from portal.publishing.audit import record
 from portal.publishing.models import Variant, Version
-from portal.publishing.permissions import require_edit
+from portal.publishing.permissions import part_of, require_edit
 from portal.runs.doorbell import ring_for
 from portal.runs.models import ACTIVE, Run
 
@@ -63,6 +63,11 @@ def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
     :raises PermissionDenied: when the person may not refresh it.
     """
     require_edit(by, variant.publication)
+    part = part_of(variant.publication)
+    if part is not None:
+        raise NothingToRun(
+            f"“{variant.publication}” is refreshed with the report “{part.parent}”. Run that."
+        )
     variant = _lock(variant)
     if variant.version is None or not variant.version.executes:
         raise NothingToRun(

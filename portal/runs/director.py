@@ -9,17 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError
 from django.utils import timezone
 
-from portal.common import children, storage
+from portal.common import children, folders, storage
 from portal.common.refusals import Refused
-from portal.publishing.actions import Rendered
+from portal.publishing.actions import PublishingError, Rendered
 from portal.publishing.formats import formats_by_extension
-from portal.publishing.trees import store_files, write_tree
-from portal.runs import checks, claims, endings, expectations, isolation, programs, results, tools
+from portal.publishing.models import Tree
+from portal.publishing.parts import Made
+from portal.publishing.trees import StoredFile, store_files, write_tree
+from portal.runs import (
+    checks,
+    claims,
+    endings,
+    expectations,
+    gathering,
+    isolation,
+    programs,
+    results,
+    tools,
+)
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
 from portal.runs.environments.pins import Interpreter
@@ -75,6 +88,7 @@ class Direction:
         self.logbook = Logbook(self.claim)
         self.heard = Listener(self.logbook)
         self.results = self.heard.said.checks
+        self.made: list[Made] = []
         self.outcome: Outcome | None = None
         self.curve = Curve()
         self.curve_at = 0.0
@@ -123,13 +137,11 @@ class Direction:
             yield
 
     def _fetch(self, place: Workplace) -> None:
-        version = self.run.version
-        try:
-            write_tree(version.bundle, place.work)
-        except FileNotFoundError as error:
-            raise PlatformError(
-                f"A file of version {version} is not in the store any more. Upload it again."
-            ) from error
+        version, current = self.run.version, self.run.variant.current
+        _lay_out(version.bundle, place.work, f"version {version}")
+        if current is not None and programs.wants_previous_files(version):
+            _lay_out(current.tree, place.previous, f"edition {current}")
+            folders.forbid_writing(place.previous)
 
     def _interpreter(self, place: Workplace) -> Interpreter:
         version = self.run.version
@@ -187,6 +199,8 @@ class Direction:
     def _collect(self, place: Workplace) -> Rendered:
         entry = programs.shown_file(self.run.version, place.output)
         written, said = self._results(place), self.heard.said
+        data_as_of = said.data_as_of or _moment(written.get("data_as_of", ""))
+        self.made = gathering.gather(said.parts.values(), place, data_as_of=data_as_of)
         made = children.call(
             "portal.publishing.workshop:produce",
             wall_seconds=COLLECT_SECONDS,
@@ -201,7 +215,7 @@ class Direction:
             entry=made["produced"]["entry"],
             facts=made["produced"]["facts"] | said.facts,
             metrics=written.get("metrics", {}) | said.values,
-            data_as_of=said.data_as_of or _moment(written.get("data_as_of", "")),
+            data_as_of=data_as_of,
         )
 
     def _results(self, place: Workplace) -> dict[str, Any]:
@@ -215,10 +229,8 @@ class Direction:
 
     def _check(self, rendered: Rendered, place: Workplace) -> Rendered:
         """The edition with the tally of its checks; it is never made without all its bytes."""
-        kept = storage.blobs()
-        for file in rendered.files:
-            if not kept.exists(storage.blob_name(file.digest)):
-                raise PlatformError(f"The store lost {file.path} again; look at its disk.")
+        for files in [rendered.files, *(one.rendered.files for one in self.made)]:
+            _require_kept(files)
         declared = expectations.judge(self.run, place, rendered.metrics)
         for result in declared:
             self.logbook.say(result.in_words)
@@ -230,7 +242,12 @@ class Direction:
 
     def _publish(self, rendered: Rendered) -> Run.State:
         self.logbook.write()
-        return endings.succeed(self.claim, rendered, self._report(), at=timezone.now())
+        try:
+            return endings.succeed(
+                self.claim, rendered, self._report(), made=self.made, at=timezone.now()
+            )
+        except PublishingError as error:  # the link of a chart or table is not to be had
+            raise BundleError(str(error)) from error
 
     def _fail(self, error: RunError) -> Run.State:
         self.logbook.say(error.sentence)
@@ -255,6 +272,22 @@ class Direction:
             "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
             "curve": self.curve.series(),
         }
+
+
+def _lay_out(tree: Tree, folder: Path, whose: str) -> None:
+    try:
+        write_tree(tree, folder)
+    except FileNotFoundError as error:
+        raise PlatformError(
+            f"A file of {whose} is not in the store any more. Upload it again."
+        ) from error
+
+
+def _require_kept(files: list[StoredFile]) -> None:
+    kept = storage.blobs()
+    for file in files:
+        if not kept.exists(storage.blob_name(file.digest)):
+            raise PlatformError(f"The store lost {file.path} again; look at its disk.")
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,14 +1,16 @@
 """How a run ends: one transaction each, and only for whoever still holds the run."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from portal.publishing import plugs
+from portal.publishing import parts, plugs
 from portal.publishing.actions import Rendered, add_edition, lock_publication, publish
 from portal.publishing.models import Edition, Variant
+from portal.publishing.parts import Made
 from portal.publishing.trees import tree_digest
 from portal.runs import checks
 from portal.runs.checks import Result
@@ -29,39 +31,70 @@ class Report:
 
 
 @transaction.atomic
-def succeed(claim: Claim, rendered: Rendered, report: Report, *, at: datetime) -> Run.State:
+def succeed(
+    claim: Claim, rendered: Rendered, report: Report, *, made: Sequence[Made] = (), at: datetime
+) -> Run.State:
     """Keep what the run made as an edition and show it; the former one is archived by the same commit.
 
-    A failed check that blocks keeps the edition from readers. The same files as those shown make no edition. An edition of a version that is not the variant's
-    any more, or older than the one shown, is kept without being shown, and the run says why.
+    A failed check that blocks keeps the edition from readers. The same files as those shown make no edition. An
+    edition of a version that is not the variant's any more, or older than the one shown, is kept without being
+    shown, and the run says why. Charts and tables `made` beside it share its fate.
 
     :raises Fenced: when the run is not ours any more; nothing is changed then.
+    :raises portal.publishing.actions.PublishingError: when the link of a chart or table is not to be had.
     """
     run = _held(claim)
     lock_publication(run.version.publication_id)
     variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
     blocked = checks.sentence(report.results)
-    if not blocked and _is_shown(rendered, run, variant.current):
+    if not blocked and _is_shown(rendered, made, run, variant):
         _end(claim, Run.State.UNCHANGED, report, at=at, progress=100)
         _ring_for_next(run)
         return Run.State.UNCHANGED
-    edition = add_edition(
-        rendered,
-        version=run.version,
-        variant=variant,
-        logical_time=run.logical_time,
-        by=run.requested_by,
-        at=at,
-        state=Edition.State.QUARANTINED if blocked else Edition.State.GOOD,
+    remark = _reason_not_to_show(run, variant)
+    edition = _keep(
+        rendered, made, run, variant, is_held=bool(blocked), is_shown=not (blocked or remark), at=at
     )
     if blocked:
         return _quarantine(claim, edition, blocked, report, at=at)
-    remark = _reason_not_to_show(run, variant)
     _end(claim, Run.State.SUCCEEDED, report, at=at, progress=100, edition=edition, remark=remark)
     if not remark:
         publish(edition, by=run.requested_by, at=at, reason=f"Run {run.pk}")
     _ring_for_next(run)
     return Run.State.SUCCEEDED
+
+
+def _keep(
+    rendered: Rendered,
+    made: Sequence[Made],
+    run: Run,
+    variant: Variant,
+    *,
+    is_held: bool,
+    is_shown: bool,
+    at: datetime,
+) -> Edition:
+    """The report's edition, which remembers those of the charts and tables that were made with it."""
+    state = Edition.State.QUARANTINED if is_held else Edition.State.GOOD
+    numbers = parts.keep(
+        made,
+        version=run.version,
+        variant=variant,
+        logical_time=run.logical_time,
+        by=run.requested_by,
+        at=at,
+        state=state,
+        is_shown=is_shown,
+    )
+    return add_edition(
+        replace(rendered, facts=rendered.facts | ({"parts": numbers} if numbers else {})),
+        version=run.version,
+        variant=variant,
+        logical_time=run.logical_time,
+        by=run.requested_by,
+        at=at,
+        state=state,
+    )
 
 
 def _quarantine(
@@ -144,11 +177,13 @@ def _end(
     )
 
 
-def _is_shown(rendered: Rendered, run: Run, current: Edition | None) -> bool:
+def _is_shown(rendered: Rendered, made: Sequence[Made], run: Run, variant: Variant) -> bool:
+    current = variant.current
     return (
         current is not None
         and current.version_id == run.version_id
         and current.tree_id == tree_digest(rendered.files)
+        and parts.are_shown(made, variant, run.version)
     )
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from portal.accounts.requests import signed_in
 from portal.publishing.models import Edition, Publication, Variant
+from portal.publishing.parts import origin_of, refreshed_by
 from portal.publishing.permissions import can_edit
 from portal.runs.queries import RefreshState, state_of, states_of
 
@@ -14,8 +15,13 @@ from portal.runs.queries import RefreshState, state_of, states_of
 def refresh_part(
     request: HttpRequest, publication: Publication, variant: Variant
 ) -> dict[str, Any]:
-    """For `runs/_strip.html`, `runs/_trust.html` and `runs/_actions.html`."""
-    state = state_of(variant, at=timezone.now())
+    """For `runs/_strip.html`, `runs/_trust.html` and `runs/_actions.html`.
+
+    What a report makes is as fresh as the report.
+    """
+    origin = origin_of(publication, variant)
+    refreshed = origin.variant if origin and origin.variant and origin.is_made else variant
+    state = state_of(refreshed, at=timezone.now())
     version = variant.version
     return vars(state) | {
         "executes": version is not None and version.executes,
@@ -32,4 +38,6 @@ def checks_part(request: HttpRequest, edition: Edition) -> dict[str, Any]:
 
 def refresh_list_part(variants: list[Variant]) -> dict[int, RefreshState]:
     """The states of a list's variants by key."""
-    return states_of(variants, at=timezone.now())
+    reports = refreshed_by(variants)
+    states = states_of([reports.get(one.pk, one) for one in variants], at=timezone.now())
+    return {one.pk: states[reports.get(one.pk, one).pk] for one in variants}

@@ -48,10 +48,15 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter, found: Too
         place.work,
         {**_environment(run, job), **runner.environment(job)},
         writable=place.writable,
-        readable=[*_readable(interpreter), *_readable_for(runner, found)],
+        readable=[*_readable(place, interpreter), *_readable_for(runner, found)],
         hidden=isolation.hidden(),
         network=_wishes(version).get("network", True),
     )
+
+
+def wants_previous_files(version: Version) -> bool:
+    """Whether the code compares with the files of the edition that readers see."""
+    return bool(_wishes(version).get("previous_files", False))
 
 
 def limits_for(version: Version) -> Limits:
@@ -101,10 +106,11 @@ def _wishes(version: Version) -> dict[str, Any]:
     return wishes
 
 
-def _readable(interpreter: Interpreter) -> list[Path]:
+def _readable(place: Workplace, interpreter: Interpreter) -> list[Path]:
     """What every code may read besides its own folders and the system."""
     pythons = [*interpreter.folders, *places.of_interpreter(str(interpreter.python))]
-    return [CLIENT, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
+    previous = [place.previous] if place.previous.exists() else []
+    return [CLIENT, *previous, *pythons, *(Path(folder) for folder in settings.RUN_READABLE)]
 
 
 def _readable_for(runner: Runner, found: Tools) -> list[Path]:
@@ -136,4 +142,10 @@ def _environment(run: Run, job: Job) -> dict[str, str]:
         "BROADSHEET_PARAMETERS": json.dumps(job.parameters),
         "BROADSHEET_PREVIOUS": json.dumps(_previous(run.variant.current)),
         "BROADSHEET_SAY": str(job.place.said),
-    }
+        "BROADSHEET_PARTS": str(job.place.parts),
+    } | _previous_files(job.place)
+
+
+def _previous_files(place: Workplace) -> dict[str, str]:
+    """Where the files of the edition before are, for code that wants them."""
+    return {"BROADSHEET_PREVIOUS_FILES": str(place.previous)} if place.previous.exists() else {}

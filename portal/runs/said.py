@@ -1,4 +1,4 @@
-"""What the author's code says through `import broadsheet`: metrics, checks, progress, a summary.
+"""What the author's code says through `import broadsheet`: metrics, checks, charts, progress, a summary.
 
 One JSON object a line. The code may write anything there, so every line is judged strictly: one that is
 ill-formed is a warning in the author's log, and never more than that.
@@ -6,6 +6,7 @@ ill-formed is a warning in the author's log, and never more than that.
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +16,16 @@ from portal.runs.checks import Result
 
 MOST_METRICS = 100
 MOST_CHECKS = 200
+MOST_PARTS = 30
 MOST_ROWS = 5
 MOST_COLUMNS = 30
 LONGEST_NAME = 80
 LONGEST_CELL = 300
 LONGEST_SUMMARY = 2_000
 JSON = Any
+PART_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+LONGEST_PART_NAME = 40
+PART_FILES = {"figure": (".json", ".svg"), "table": (".csv",)}
 
 
 class IllFormed(ValueError):
@@ -44,12 +49,27 @@ class Progress:
     text: str
 
 
+@dataclass(frozen=True)
+class PartSaid:
+    """A chart or table to be published beside the report, from a file in its folder below `Workplace.parts`."""
+
+    kind: str  # figure or table
+    name: str
+    file: str
+    title: str = ""
+    summary: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} “{self.name}”"
+
+
 @dataclass
 class Said:
-    """All that was said so far. A metric told twice keeps its last value; every check is kept."""
+    """All that was said so far. A metric or part told twice keeps the last word; every check is kept."""
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     checks: list[Result] = field(default_factory=list)
+    parts: dict[str, PartSaid] = field(default_factory=dict)
     summary: str = ""
     data_as_of: datetime | None = None
 
@@ -80,6 +100,8 @@ class Said:
                 return self._take_metric(said)
             case "check":
                 return self._take_check(said)
+            case "figure" | "table":
+                return self._take_part(said)
             case "progress":
                 return _progress(said)
             case "summary":
@@ -116,6 +138,13 @@ class Said:
         )
         self.checks.append(result)
         return result.in_words
+
+    def _take_part(self, said: dict[str, JSON]) -> str:
+        part = _part(said)
+        if part.name not in self.parts and len(self.parts) >= MOST_PARTS:
+            raise IllFormed(f"there are {MOST_PARTS} figures and tables already")
+        self.parts[part.name] = part
+        return str(part)
 
 
 def _object(line: str) -> dict[str, JSON]:
@@ -167,6 +196,22 @@ def _one_of(said: dict[str, JSON], key: str, *choices: str) -> str:
     if value not in choices:
         raise IllFormed(f"{key} is none of {', '.join(filter(None, choices))}")
     return str(value)
+
+
+def _part(said: dict[str, JSON]) -> PartSaid:
+    name, kind = _text(said, "name"), _text(said, "say")
+    if not PART_NAME.fullmatch(name) or len(name) > LONGEST_PART_NAME:
+        raise IllFormed(f"{one_line(name, length=LONGEST_NAME)!r} is no name for a {kind}")
+    file = _text(said, "file")
+    if file not in {f"{name}{extension}" for extension in PART_FILES[kind]}:
+        raise IllFormed(f"the {kind} {name!r} has a file that is not its own")
+    return PartSaid(
+        kind=kind,
+        name=name,
+        file=file,
+        title=one_line(_text(said, "title")),
+        summary=clean(_text(said, "summary"), length=LONGEST_SUMMARY),
+    )
 
 
 def _progress(said: dict[str, JSON]) -> Progress:

@@ -20,7 +20,7 @@ from portal.common.time import validate_timezone
 from portal.publishing.actions import PublishingError
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
-from portal.publishing.permissions import require_edit
+from portal.publishing.permissions import part_of, require_edit
 from portal.runs.models import Schedule
 
 MOST_MINUTES = 366 * 24 * 60
@@ -75,6 +75,9 @@ def set_schedule(variant: Variant, *, by: User, at: datetime, **rule: Any) -> Sc
     :raises PermissionDenied: when the person may not change the publication.
     """
     require_edit(by, variant.publication)
+    part = part_of(variant.publication)
+    if part is not None:
+        raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
     wanted = plan(variant, **rule, by=by, at=at)
     current = variant.schedules.filter(enabled=True).first()
     if current is not None and _rule_of(current) == _rule_of(wanted):

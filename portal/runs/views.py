@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.requests import signed_in
 from portal.publishing.links import NoSuchVariant, find_publication, path_of
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
-from portal.publishing.permissions import require_edit
+from portal.publishing.permissions import part_of, require_edit
 from portal.publishing.views.addresses import follows_links
 from portal.runs import (
     actions,
@@ -137,6 +137,11 @@ def schedule(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
     user = signed_in(request)
     publication = find_publication(user, slug, kind=kind)
     require_edit(user, publication)
+    part = part_of(publication)
+    if part is not None:
+        messages.info(request, f"“{publication}” is refreshed with this report.")
+        path = reverse("schedule", args=[part.parent.kind, part.parent.slug])
+        return HttpResponseRedirect(path, status=SEE_OTHER)
     asked = request.POST.get("variant") or request.GET.get("variant") or DEFAULT_VARIANT
     variant = _variant(publication, asked)
     if request.method == "POST":

@@ -40,9 +40,19 @@ class Workplace:
         return self.root / "ipc"
 
     @property
+    def parts(self) -> Path:
+        """Where the code writes charts and tables to be published beside the report, a folder each."""
+        return self.root / "parts"
+
+    @property
+    def previous(self) -> Path:
+        """The files of the edition that readers see, where the manifest asks for them; to read only."""
+        return self.root / "previous"
+
+    @property
     def writable(self) -> tuple[Path, ...]:
         """Where the code may write, besides its work folder."""
-        return (self.output, self.home, self.temporary, self.sockets)
+        return (self.output, self.parts, self.home, self.temporary, self.sockets)
 
     @property
     def edition(self) -> Path:

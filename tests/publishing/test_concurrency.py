@@ -16,6 +16,7 @@ from portal.publishing.models import Publication, PublishEvent, Version
 from tests import factories
 from tests.factories import MONDAY, bundle
 from tests.machine import wait_until
+from tests.publishing.test_parts import made, refreshed
 
 ROUNDS = 5
 PUBLISH = """
@@ -47,12 +48,40 @@ django.setup()
 from tests import factories
 factories.person("alice")
 """
+
 FIRST = """
 import django
 django.setup()
 from portal.accounts.models import User
 from tests import factories
 factories.version("first", by=User.objects.get(), slug="sales")
+"""
+CHARTS = """
+import django, sys
+django.setup()
+from portal.publishing.models import Publication
+from tests.publishing.test_parts import made, refreshed
+
+report, (variant, rounds) = Publication.objects.get(kind="report"), sys.argv[1:]
+sys.stdin.readline()
+for minute in range(int(rounds)):
+    texts = {name: f"{variant} {name} {minute}" for name in ("by-week", "by-country")}
+    charts = [made(name, text) for name, text in texts.items()]
+    refreshed(report, *charts, minute=minute, variant=variant)
+"""
+TWO_VARIANTS = f"""{FIRST}
+from portal.publishing.models import Variant
+first = Variant.objects.get()
+Variant.objects.create(publication=first.publication, slug="emea", version=first.version)
+"""
+CHARTS_REPORT = """
+import django
+django.setup()
+from portal.publishing.models import Part, Publication, Variant
+print(*sorted(Publication.objects.values_list("slug", flat=True)))
+print(*Part.objects.order_by("name").values_list("name", flat=True))
+for chart in Publication.objects.filter(kind="visualization").order_by("slug"):
+    print(*sorted(chart.editions.values_list("number", flat=True)), chart.variants.count())
 """
 
 
@@ -78,15 +107,21 @@ def python(environment: dict[str, str], *arguments: str) -> list[str]:
 
 
 def publish_at_the_same_time(environment: dict[str, str], *authors: str) -> list[int]:
+    return at_the_same_time(
+        environment, *([PUBLISH, name, "sales", str(ROUNDS)] for name in authors)
+    )
+
+
+def at_the_same_time(environment: dict[str, str], *scripts: list[str]) -> list[int]:
     """Two processes that are told to begin once both are ready; their exit codes."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PUBLISH, name, "sales", str(ROUNDS)],
+            [sys.executable, "-c", *script],
             env=environment,
             cwd=settings.BASE_DIR,
             stdin=subprocess.PIPE,
         )
-        for name in authors
+        for script in scripts
     ]
     for process in processes:
         assert process.stdin is not None
@@ -116,6 +151,25 @@ def test_publish_bundle_of_a_new_slug_at_the_same_time_gives_one_publication(
     assert endings == [0, 0]
     assert minors == " ".join(str(n) for n in range(2 * ROUNDS))
     assert moves == f"{2 * ROUNDS} {2 * ROUNDS}"
+
+
+def test_charts_of_two_variants_at_the_same_time_give_one_publication_each(
+    portal: dict[str, str],
+) -> None:
+    python(portal, "-c", TWO_VARIANTS)
+
+    endings = at_the_same_time(
+        portal, *([CHARTS, name, str(ROUNDS)] for name in ("default", "emea"))
+    )
+
+    numbers = " ".join(str(n + 1) for n in range(2 * ROUNDS))
+    assert endings == [0, 0]
+    assert python(portal, "-c", CHARTS_REPORT) == [
+        "sales sales-by-country sales-by-week",
+        "by-country by-week",
+        f"{numbers} 2",
+        f"{numbers} 2",
+    ]
 
 
 def held_up() -> bool:
@@ -184,6 +238,30 @@ def test_roll_back_while_a_version_is_published_is_no_deadlock(alice: User) -> N
         back.join(timeout=30)
         waited = back.is_alive()
         factories.version("third", by=alice)
+    back.join()
+
+    assert not waited
+    assert isinstance(back.outcome, PublishEvent)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_roll_back_while_charts_are_refreshed_is_no_deadlock(alice: User) -> None:
+    report = factories.publication(by=alice)
+    first = refreshed(report, made())
+    refreshed(report, made(text="second"), minute=1)
+    back = Elsewhere(
+        lambda: actions.roll_back(first, by=alice, at=MONDAY, reason="The second was wrong.")
+    )
+
+    with transaction.atomic():
+        actions.lock_publication(report.pk)
+        lock = Publication.objects.select_for_update(no_key=True)
+        lock.get(slug="weekly-sales-by-week")  # as a refresh holds it while it keeps the chart
+        back.start()
+        back.join(timeout=30)
+        waited = back.is_alive()
+        refreshed(report, made(text="third"), minute=2)
     back.join()
 
     assert not waited

@@ -6,6 +6,7 @@ from portal.accounts.models import User
 from portal.publishing.models import (
     Edition,
     EmbedGrant,
+    Part,
     Publication,
     PublishEvent,
     TreeEntry,
@@ -44,6 +45,26 @@ def test_publication_not_own_successor_holds(sales: Publication) -> None:
 
 def test_publication_slug_is_unique(sales: Publication) -> None:
     breaks("publication_slug", lambda: copy_of(sales).save())
+
+
+@pytest.fixture
+def part(sales: Publication, alice: User) -> Part:
+    chart = factories.publication(by=alice, slug="weekly-sales-by-week", kind="visualization")
+    return Part.objects.create(parent=sales, name="by-week", publication=chart, created_at=MONDAY)
+
+
+def test_part_name_once_holds(part: Part, alice: User) -> None:
+    other = factories.publication(by=alice, slug="other", kind="visualization")
+
+    breaks("part_name_once", lambda: copy_of(part, publication=other).save())
+
+
+def test_part_publication_is_unique(part: Part) -> None:
+    breaks("part_publication", lambda: copy_of(part, name="other").save())
+
+
+def test_part_not_of_itself_holds(part: Part) -> None:
+    breaks("part_not_of_itself", lambda: Part.objects.update(parent=part.publication))
 
 
 def test_tree_path_once_holds(sales: Publication) -> None:

@@ -1,12 +1,12 @@
 """Who may see and change what; lists and single questions agree on every mixture of people and audiences."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from portal.accounts.models import Membership, Role, Team, User
-from portal.publishing.models import Audience, Kind, Publication
+from portal.publishing.models import Audience, Kind, Part, Publication
 from portal.publishing.permissions import can_edit, can_embed, can_view, viewers
 from tests import factories
 from tests.factories import MONDAY
@@ -16,6 +16,7 @@ TEAMS = 2
 
 
 class TestVisibility(TestCase):
+    @settings(deadline=None)  # a busy machine is no wrong answer
     @given(
         roles=st.lists(st.sampled_from(Role.values), min_size=PEOPLE, max_size=PEOPLE),
         active=st.lists(st.booleans(), min_size=PEOPLE, max_size=PEOPLE),
@@ -31,6 +32,7 @@ class TestVisibility(TestCase):
             min_size=1,
             max_size=5,
         ),
+        parts=st.dictionaries(st.integers(1, 4), st.just(0), max_size=3),
     )
     def test_lists_and_single_questions_agree(
         self,
@@ -38,6 +40,7 @@ class TestVisibility(TestCase):
         active: list[bool],
         memberships: set[tuple[int, int]],
         publications: list[tuple[int, int, str]],
+        parts: dict[int, int],
     ) -> None:
         people = [
             User.objects.create(username=f"p{i}", role=role, is_active=is_active)
@@ -48,7 +51,7 @@ class TestVisibility(TestCase):
             Membership.objects.create(user=people[person], team=teams[team])
         for i, (owner, team, audience) in enumerate(publications):
             Publication.objects.create(
-                kind=Kind.REPORT,
+                kind=Kind.VISUALIZATION if i in parts else Kind.REPORT,
                 slug=f"r{i}",
                 title=f"R{i}",
                 owner=people[owner],
@@ -57,6 +60,13 @@ class TestVisibility(TestCase):
                 timezone="Europe/Berlin",
                 created_at=MONDAY,
             )
+
+        rows = list(Publication.objects.order_by("pk"))
+        for i, of in parts.items():
+            if i < len(rows):
+                Part.objects.create(
+                    parent=rows[of], name=f"p{i}", publication=rows[i], created_at=MONDAY
+                )
 
         everything = Publication.objects.all()
         for person in people:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 
@@ -14,6 +15,19 @@ class Previous:
 
     number: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def files(self) -> "dict[str, Path]":
+        """Its files by their names, to read only; empty unless `[run] previous_files = true`."""
+        folder = os.environ.get("BROADSHEET_PREVIOUS_FILES")
+        if not folder:
+            return {}
+        paths = (path for path in sorted(Path(folder).rglob("*")) if path.is_file())
+        return {path.relative_to(folder).as_posix(): path for path in paths}
+
+    def path(self, name: str) -> "Path | None":
+        """One of `files`, or None when there is no such file, or no edition yet."""
+        return self.files.get(name)
 
 
 class Run:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import actions, archive, links, plugs
+from portal.publishing import actions, archive, links, parts, plugs
 from portal.publishing.forms import ReleaseForm, RollBackForm
 from portal.publishing.models import Edition, Publication
 from portal.publishing.permissions import can_edit, require_edit
@@ -71,6 +71,11 @@ def release(request: HttpRequest, kind: str, slug: str, number: int) -> HttpResp
     if edition.is_good:
         messages.info(request, f"Edition {edition} is not in quarantine any more.")
         return HttpResponseRedirect(links.path_of(publication, edition=number))
+    held = parts.held_with(edition)
+    if held is not None:
+        messages.info(request, f"It is released with edition {held} of “{held.publication}”.")
+        path = links.path_of(held.publication, edition=held.number)
+        return HttpResponseRedirect(f"{path}release/")
     form = ReleaseForm(request.POST or None)
     if not form.is_valid():
         context = {"publication": publication, "edition": edition, "form": form} | {

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import archive, content, links, plugs
+from portal.publishing import archive, content, links, parts, plugs
 from portal.publishing.forms import EmbedForm
 from portal.publishing.links import Address, NoEditionYet, Resolved
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
@@ -43,6 +43,7 @@ def publication(
         "edition": resolved.edition,
         "newer": resolved.newer,
         "reader_url": content.reader_url(resolved.edition, user=user, at=timezone.now()),
+        "made_beside": parts.parts_of(resolved.edition),
         "differences": _differences(resolved),
         "last_number": archive.last_number(resolved.publication),
         "variants": archive.variants_with_editions(resolved.publication),
@@ -84,6 +85,7 @@ def _shared(request: HttpRequest, publication: Publication, variant: Variant) ->
         "publication": publication,
         "variant": variant,
         "can_edit": can_edit(signed_in(request), publication),
+        "origin": parts.origin_of(publication, variant),
         "parts": plugs.page_parts(request, publication, variant),
     }
 

@@ -25,7 +25,7 @@ from portal.publishing.actions import PublishingError, Wish
 from portal.publishing.forms import UploadForm
 from portal.publishing.intake import Intake
 from portal.publishing.models import Publication, Version
-from portal.publishing.permissions import require_author, require_edit
+from portal.publishing.permissions import part_of, require_author, require_edit
 from portal.publishing.uploads import UploadedFile
 from portal.publishing.views.addresses import follows_links
 
@@ -56,6 +56,10 @@ def upload(request: HttpRequest, kind: str = "", slug: str = "") -> HttpResponse
     publication = _publication(request, kind, slug) if slug else None
     if publication is None:
         require_author(signed_in(request))
+    part = part_of(publication) if publication else None
+    if part is not None and request.method != "POST":
+        messages.info(request, f"“{publication}” is made by this report: upload it here.")
+        return HttpResponseRedirect(f"{links.path_of(part.parent)}upload/")
     if request.method != "POST":
         return _page(request, UploadForm(), publication)
     try:
