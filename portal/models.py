@@ -22,6 +22,8 @@ from portal.runs.models import (
     LogChunk,
     Run,
     Schedule,
+    Secret,
+    SecretGrant,
     Slot,
     VersionEnvironment,
 )
@@ -41,6 +43,8 @@ __all__ = [
     "PublishEvent",
     "Run",
     "Schedule",
+    "Secret",
+    "SecretGrant",
     "Slot",
     "SlugRedirect",
     "Subscription",

@@ -19,7 +19,16 @@ from portal.common.refusals import Refused
 from portal.publishing.actions import Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.trees import store_files, write_tree
-from portal.runs import checks, claims, endings, expectations, isolation, programs, results
+from portal.runs import (
+    checks,
+    claims,
+    endings,
+    expectations,
+    isolation,
+    programs,
+    results,
+    secrets,
+)
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
 from portal.runs.environments.pins import Interpreter
@@ -28,9 +37,11 @@ from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
 from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
 from portal.runs.mailbox import Mailbox, mailbox
+from portal.runs.masking import Masking
 from portal.runs.models import Run
 from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
+from portal.runs.secrets import Given
 from portal.runs.workplace import Workplace, workplace
 
 logger = logging.getLogger(__name__)
@@ -66,13 +77,14 @@ class Direction:
 
     def __post_init__(self) -> None:
         self.run = Run.objects.select_related(
-            "version__bundle", "variant__publication", "requested_by"
+            "version__bundle", "variant__publication__team", "requested_by"
         ).get(pk=self.claim.run_id)
         self.logbook = Logbook(self.claim)
         self.heard = Listener(self.logbook)
         self.results = self.heard.said.checks
         self.outcome: Outcome | None = None
         self.isolation: Level | None = None
+        self.given = Given({})
 
     def through(self) -> Run.State:
         """Go through all steps.
@@ -98,7 +110,8 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
-            command = programs.command_for(self.run, place, self._interpreter(place))
+            given = self._given()
+            command = programs.command_for(self.run, place, self._interpreter(place), given)
         with self._step("Execute"):
             self._execute(command, place)
         with self._step("Collect"):
@@ -122,6 +135,15 @@ class Direction:
             raise PlatformError(
                 f"A file of version {version} is not in the store any more. Upload it again."
             ) from error
+
+    def _given(self) -> Given:
+        """The run's secrets; from here on, nothing that is heard of its code shows them."""
+        self.given = secrets.given_to(self.run, at=timezone.now())
+        self.heard.masked = Masking(self.given.values.values())
+        if self.given.names:
+            self.logbook.say(f"secrets: {', '.join(self.given.names)}")
+            self.logbook.note(resources={"secrets": self.given.names})
+        return self.given
 
     def _interpreter(self, place: Workplace) -> Interpreter:
         version = self.run.version
@@ -192,6 +214,7 @@ class Direction:
         if path.is_symlink() or not path.is_file():
             return {}  # a link is refused where all files are looked at
         written: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
+        written["metrics"] = self.heard.masked.inside(written["metrics"])
         for name, value in written["metrics"].items():
             self.logbook.say(f"metric {name} = {value}")
         return written
@@ -202,7 +225,8 @@ class Direction:
         for file in rendered.files:
             if not kept.exists(storage.blob_name(file.digest)):
                 raise PlatformError(f"The store lost {file.path} again; look at its disk.")
-        declared = expectations.judge(self.run, place, rendered.metrics)
+        judged = expectations.judge(self.run, place, rendered.metrics)
+        declared = [result.masked(self.heard.masked) for result in judged]
         for result in declared:
             self.logbook.say(result.in_words)
         self.results += declared
@@ -216,6 +240,7 @@ class Direction:
         return endings.succeed(self.claim, rendered, self._report(), at=timezone.now())
 
     def _fail(self, error: RunError) -> Run.State:
+        error = error.masked(self.heard.masked)
         self.logbook.say(error.sentence)
         self.logbook.write()
         endings.fail(self.claim, error, self._report(), at=timezone.now())
@@ -229,6 +254,7 @@ class Direction:
                 "seconds": round(self.logbook.seconds(), 1),
                 "peak_mb": peak,
                 "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
+                "secrets": self.given.names,
             },
             exit_code=self.outcome.exit_code if self.outcome else None,
             results=self.results,

@@ -23,7 +23,7 @@ class Report:
     """What is kept of the attempt, whatever came of it."""
 
     steps: list[dict[str, Any]]
-    resources: dict[str, float | str]
+    resources: dict[str, Any]
     exit_code: int | None
     results: list[Result] = field(default_factory=list)
 

@@ -1,5 +1,7 @@
 """Whose fault it is: two kinds of failure, each with a sentence for people."""
 
+from collections.abc import Callable
+
 from portal.runs.models import Run
 
 
@@ -13,6 +15,10 @@ class RunError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.last_words = last_words
+
+    def masked(self, mask: Callable[[str], str]) -> "RunError":
+        """The same error without what `mask` takes out of its words."""
+        return type(self)(mask(self.sentence), last_words=mask(self.last_words))
 
 
 class BundleError(RunError):

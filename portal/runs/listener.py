@@ -9,6 +9,7 @@ from typing import Any
 from portal.common.text import one_line
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
+from portal.runs.masking import Masking
 from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
 
@@ -22,13 +23,17 @@ _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 @dataclass
 class Listener:
-    """Hears records of the notebook driver, and lines for the log."""
+    """Hears records of the notebook driver, and lines for the log.
+
+    `masked` is applied to whatever comes in, before anything is cut, kept or shown.
+    """
 
     logbook: Logbook
     error: dict[str, Any] | None = None
     where: str = ""
     last: list[str] = field(default_factory=list)
     said: Said = field(default_factory=Said)
+    masked: Masking = field(default_factory=Masking)
     _rest: str = ""
     _share: tuple[float, float] = (0.0, 1.0)  # of the whole run, that the current cell takes
     _ill_formed: int = 0
@@ -37,13 +42,20 @@ class Listener:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._line(line)
-        if len(self._rest) > LONGEST_LINE:
-            self.end()
+        if len(self._rest) > LONGEST_LINE + self.masked.longest:
+            self._cut_rest()
+
+    def _cut_rest(self) -> None:
+        """Do not wait for the end of the line any longer, but for the end of a value that may have begun."""
+        text = self.masked.whole(self._rest)
+        end = len(text) - max(self.masked.longest - 1, 0)
+        self._rest = text[end:]
+        self._line(text[:end])
 
     def take(self, line: str) -> None:
         """One line of what the code says through `import broadsheet`."""
         try:
-            answer = self.said.take(line)
+            answer = self.said.take(self.masked.line(line))
         except IllFormed as problem:
             self._ill_formed += 1
             if self._ill_formed <= MOST_WARNINGS:
@@ -63,9 +75,9 @@ class Listener:
     def _line(self, line: str) -> None:
         record = _record(line)
         if record is not None:
-            self._hear_record(record)
+            self._hear_record(self.masked.inside(record))
             return
-        line = line[:LONGEST_LINE].replace("\x00", "").rstrip("\r")
+        line = self.masked(line)[:LONGEST_LINE].replace("\x00", "").rstrip("\r")
         self.last = [*self.last, line][-LAST_LINES:]
         self.logbook.say(line)
 

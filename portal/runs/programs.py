@@ -14,6 +14,7 @@ from portal.runs.environments.pins import Interpreter
 from portal.runs.errors import BundleError
 from portal.runs.models import Run
 from portal.runs.sandbox import Command, Limits, places
+from portal.runs.secrets import Given
 from portal.runs.workplace import Workplace
 
 CLIENT = settings.BASE_DIR / "client" / "src"  # `import broadsheet`: every run may read it
@@ -24,7 +25,7 @@ def is_notebook(version: Version) -> bool:
     return version.entry.lower().endswith(".ipynb")
 
 
-def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command:
+def command_for(run: Run, place: Workplace, interpreter: Interpreter, given: Given) -> Command:
     """The command by which the interpreter executes the run's version in its work folder."""
     version, parameters = run.version, json.dumps(run.variant.parameters)
     arguments = [str(interpreter.python), version.entry]
@@ -35,7 +36,7 @@ def command_for(run: Run, place: Workplace, interpreter: Interpreter) -> Command
     return Command(
         arguments,
         place.work,
-        _environment(run, place, parameters, interpreter),
+        given.values | _environment(run, place, parameters, interpreter),
         writable=place.writable,
         readable=_readable(interpreter),
         hidden=isolation.hidden(),
@@ -101,7 +102,7 @@ def _previous(edition: Edition | None) -> dict[str, Any]:
 def _environment(
     run: Run, place: Workplace, parameters: str, interpreter: Interpreter
 ) -> dict[str, str]:
-    """All that the code knows of the world: nothing of ours."""
+    """All that the code knows of the world besides its secrets: nothing of ours."""
     return {
         "PATH": f"{interpreter.python.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(place.home),

@@ -1,14 +1,15 @@
 """Reads that cross models: how fresh variants are, and who may look at which runs."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from portal.accounts.models import User
 from portal.publishing.models import Publication, Variant
-from portal.runs.models import ACTIVE, Run, Schedule
+from portal.runs.models import ACTIVE, Run, Schedule, Secret, SecretGrant
 from portal.runs.schedules import explain
 
 LATE = timedelta(minutes=5)
@@ -58,6 +59,29 @@ def runs_for(user: User) -> QuerySet[Run]:
         "variant__publication", "version", "edition__publication", "requested_by"
     )
     return runs.filter(variant__publication__in=Publication.objects.editable_by(user))
+
+
+def secrets() -> QuerySet[Secret]:
+    """Every secret with who set it, and the teams that it is granted to."""
+    grants = SecretGrant.objects.select_related("team", "by").order_by("team__name")
+    return (
+        Secret.objects.order_by("name")
+        .select_related("created_by", "set_by")
+        .prefetch_related(Prefetch("grants", grants))
+    )
+
+
+def publications_by_secret() -> dict[str, list[Publication]]:
+    """Whose newest code names each secret, in one query."""
+    naming = Variant.objects.filter(version__manifest__run__has_key="secrets")
+    found: dict[str, dict[int, Publication]] = defaultdict(dict)
+    for variant in naming.select_related("publication__team", "version").order_by(
+        "publication__title", "pk"
+    ):
+        assert variant.version is not None  # it has a manifest
+        for name in variant.version.manifest["run"]["secrets"]:
+            found[name][variant.publication_id] = variant.publication
+    return {name: list(publications.values()) for name, publications in found.items()}
 
 
 def last_ten(variant: Variant) -> list[Run]:
