@@ -353,6 +353,11 @@ class Secret(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def words(self) -> list[str]:
+        """Its name may be broken between them, where there is little room."""
+        return self.name.split("_")
+
 
 class SecretGrant(models.Model):
     """That runs of a team's publications get a secret when their manifest names it."""

@@ -73,7 +73,9 @@ def secrets() -> QuerySet[Secret]:
 
 def publications_by_secret() -> dict[str, list[Publication]]:
     """Whose newest code names each secret, in one query."""
-    naming = Variant.objects.filter(version__manifest__run__has_key="secrets")
+    naming = Variant.objects.filter(
+        version__executes=True, version__manifest__run__has_key="secrets"
+    ).exclude(publication__state=Publication.State.REMOVED)
     found: dict[str, dict[int, Publication]] = defaultdict(dict)
     for variant in naming.select_related("publication__team", "version").order_by(
         "publication__title", "pk"

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -24,6 +25,7 @@ SEE_OTHER = 303
 Named = list[tuple[Publication, bool]]  # and whether its team may have the secret
 
 
+@never_cache  # or going back would show what was typed
 @sensitive_post_parameters("value")
 @require_http_methods(["GET", "HEAD", "POST"])
 def secrets_page(request: HttpRequest) -> HttpResponse:
@@ -40,7 +42,9 @@ def secrets_page(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": [(secret, *_row(secret, named)) for secret in found],
-        "unknown": sorted((name, asked) for name, asked in named.items() if name not in known),
+        "unknown": [
+            (name, [(one, True) for one in named[name]]) for name in sorted(named.keys() - known)
+        ],
         "teams": Team.objects.order_by("name"),
         "chosen": request.POST.getlist("teams"),
         "has_key": vault.has_key(),
@@ -48,6 +52,7 @@ def secrets_page(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/secrets.html", context, status=422 if form.is_bound else 200)
 
 
+@never_cache  # or going back would show what was typed
 @sensitive_post_parameters("value")
 @require_http_methods(["GET", "HEAD", "POST"])
 def secret_page(request: HttpRequest, pk: int) -> HttpResponse:

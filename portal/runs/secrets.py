@@ -155,10 +155,11 @@ def rotate(*, by: User | None, at: datetime) -> list[Secret]:
     _require_key()
     unreadable = []
     for secret in Secret.objects.select_for_update().order_by("name"):
-        if not vault.opens(secret.ciphertext):
+        try:
+            secret.ciphertext = vault.seal_again(secret.ciphertext)
+        except vault.Locked:
             unreadable.append(secret)
             continue
-        secret.ciphertext = vault.seal(vault.open_sealed(secret.ciphertext))
         secret.save(update_fields=["ciphertext"])
         record("rotate_secret", secret, by=by, at=at, name=secret.name)
     return unreadable

@@ -379,10 +379,12 @@ def test_secret_is_masked_in_the_error_of_a_run(alice: User, token: str) -> None
 
 
 def test_secret_of_another_team_ends_the_run_before_its_code(dora: User, token: str) -> None:
+    dora.teams.add(Team.objects.create(slug="finance", name="Finance"))
+
     run = ended(publish_script(TELLING, by=dora, at=MONDAY, manifest=NAMING))
 
     assert (run.state, run.fault) == ("failed", "bundle")
-    assert "broadsheet.toml names TOKEN" in run.error
+    assert "no such secret is granted to the team Finance" in run.error
     assert [step["name"] for step in run.steps] == ["Fetch bundle", "Prepare environment"]
 
 

@@ -63,6 +63,7 @@ def test_no_page_shows_a_value(admin: Client, secret: Secret, team: Team) -> Non
 
     pages = [refused, replaced, admin.get(LIST), admin.get(path_of(secret))]
     assert [page.status_code for page in pages] == [422, 200, 200, 200]
+    assert all("no-store" in page.headers["Cache-Control"] for page in pages)
     assert not [page for page in pages if VALUE in page.content.decode()]
     assert "must be capital letters" in refused.content.decode()
 
@@ -143,7 +144,7 @@ def test_pages_tell_whose_code_names_a_secret(
         assert 'href="/reports/of-the-team/"' in page
         assert 'href="/reports/a-stranger/"' in page
         assert page.count("not granted") == 1
-    assert "There is no <code>NO_SUCH</code>." in listed
+    assert "<code>NO_SUCH</code><small>Runs that name it fail until it is set." in listed
 
 
 def test_pages_without_a_key_say_how_to_set_one(
