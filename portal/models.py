@@ -23,6 +23,8 @@ from portal.runs.models import (
     LogChunk,
     Run,
     Schedule,
+    Secret,
+    SecretGrant,
     Slot,
     VersionEnvironment,
 )
@@ -43,6 +45,8 @@ __all__ = [
     "PublishEvent",
     "Run",
     "Schedule",
+    "Secret",
+    "SecretGrant",
     "Slot",
     "SlugRedirect",
     "Subscription",

@@ -4,6 +4,7 @@ Development is the default and works with nothing set. `BROADSHEET_ENV=productio
 without its secrets instead of falling back to something guessable.
 """
 
+import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,34 @@ if PRODUCTION and len(SECRET_KEY) < 50:
 if not SECRET_KEY:
     SECRET_KEY = "development-only-" + "not-a-secret-" * 4
 SECRET_KEY_FALLBACKS = _items("BROADSHEET_SECRET_KEY_FALLBACKS")
+
+
+def _fernet_keys(name: str) -> list[str]:
+    for number, key in enumerate(keys := _items(name), start=1):
+        try:
+            usable = len(base64.b64decode(key, altchars=b"-_", validate=True)) == 32
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ImproperlyConfigured(
+                f"{name}, key {number}: a key is 32 random bytes in URL-safe base64. Make one with: "
+                "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+            )
+    return keys
+
+
+# The first encrypts what authors' code is given; without one there are no secrets in production.
+SECRETS_KEYS = _fernet_keys("BROADSHEET_SECRETS_KEY")
+if len(SECRETS_KEYS) > 1:
+    raise ImproperlyConfigured(
+        "BROADSHEET_SECRETS_KEY is one key; put former ones into BROADSHEET_SECRETS_KEY_FALLBACKS."
+    )
+_FORMER_KEYS = _fernet_keys("BROADSHEET_SECRETS_KEY_FALLBACKS")
+if _FORMER_KEYS and not SECRETS_KEYS:
+    raise ImproperlyConfigured(
+        "BROADSHEET_SECRETS_KEY_FALLBACKS are former keys; name the one to use now in BROADSHEET_SECRETS_KEY."
+    )
+SECRETS_KEYS += _FORMER_KEYS
 
 # Origins: files that we did not write come from another site than the portal ------------------------
 PORTAL_ORIGIN = _origin("BROADSHEET_PORTAL_ORIGIN", "http://localhost:8000")

@@ -22,7 +22,8 @@ from portal.accounts.models import Role, Team, User
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs.models import Run
+from portal.runs import secrets
+from portal.runs.models import Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -65,6 +66,8 @@ ROWS = {
     "kind-list": Row("signed in", lists="sees"),
     "upload": Row("authors", FORM),
     "runs": Row("authors", lists="changes"),
+    "secrets": Row("admins", FORM),
+    "secret": Row("admins", FORM),
     "publication": Row("viewers"),
     "publication-major": Row("viewers"),
     "publication-variant": Row("viewers"),
@@ -117,6 +120,7 @@ class Shop:
     edition: Edition
     run: Run
     grant: EmbedGrant
+    secret: Secret
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -128,10 +132,13 @@ class Shop:
             "minor": 1 if route.name == "version-environment" else 0,  # the one that is code
             "number": 1,
             "day": date(2026, 11, 20),
-            "pk": self.grant.pk if route.name == "revoke-embed" else self.run.pk,
+            "pk": self._key(str(route.name)),
         }
         wanted = route.pattern.pattern.converters
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
+
+    def _key(self, name: str) -> int:
+        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -162,7 +169,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         by=owner,
         at=MONDAY,
     )
-    return Shop(edition, Run.objects.get(), grant, people)
+    secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
+    return Shop(edition, Run.objects.get(), grant, secret, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -182,6 +190,8 @@ def expected(row: Row, audience: str, name: str) -> str:
         return SIGN_IN
     if row.who == "signed in":
         return OK
+    if row.who == "admins":
+        return OK if name == "admin" else FORBIDDEN
     if row.who == "authors":
         return OK if name in AUTHORING else FORBIDDEN
     if name not in SEES[Audience(audience)]:

@@ -2,7 +2,8 @@
 
     entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
-    [run]                        # execute, command, time_limit_seconds, show, network, python, previous_files
+    [run]                        # execute, command, time_limit_seconds, show, network, python,
+                                 # previous_files, secrets
     [schedule]                   # cron with timezone, or every_minutes
     [[checks]]                   # what is expected of data: see `declarations`
 
@@ -21,7 +22,7 @@ from cronsim import CronSim, CronSimError
 
 from portal.common.refusals import Refused
 from portal.publishing import declarations
-from portal.publishing.names import BadName, safe_path
+from portal.publishing.names import BadName, safe_path, secret_name
 
 JSON = Any
 Rule = Callable[[object], JSON]
@@ -31,6 +32,7 @@ SIZE_LIMIT = 64_000  # bytes
 LONGEST_RUN = 3600  # seconds
 LONGEST_COMMAND = 4_000  # characters
 LONGEST_INTERVAL = 31 * 24 * 60  # minutes
+MOST_SECRETS = 30
 
 
 def read(path: Path) -> dict[str, JSON]:
@@ -218,6 +220,19 @@ def _python(value: object) -> str:
     return value
 
 
+def _secrets(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('must be a list of names: ["WAREHOUSE_PASSWORD"]')
+    if len(value) > MOST_SECRETS:
+        raise ValueError(f"must be at most {MOST_SECRETS} names")
+    if len(set(value)) < len(value):
+        raise ValueError("names a secret twice")
+    try:
+        return [secret_name(name) for name in value]
+    except BadName as problem:
+        raise ValueError(f"has a name that cannot be used: it {problem}") from None
+
+
 def _timezone(value: object) -> str:
     try:
         return ZoneInfo(str(value) if isinstance(value, str) else "").key
@@ -265,6 +280,7 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "network": _yes_or_no,
         "python": _python,
         "previous_files": _yes_or_no,
+        "secrets": _secrets,
     },
     "schedule": {
         "cron": _cron,

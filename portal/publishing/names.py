@@ -18,6 +18,14 @@ EXTENSION = 20  # characters, its dot too
 PYTHON_VERSION = ".python-version"
 LONGEST_FILE_NAME = 1_000  # characters of a single file's name; nobody wrote a longer one by hand
 
+LONGEST_VARIABLE = 80
+# What the portal, the loader, the shell or the interpreter of a run listens to.
+_TAKEN = re.compile(
+    r"(?:BROADSHEET_|DYLD_|IPYTHON|JUPYTER|LC_|LD_|MALLOC_|PYTHON)\w*"
+    r"|BASH_ENV|ENV|GCONV_PATH|GLIBC_TUNABLES|HOME|IFS|LANG|LANGUAGE|LOGNAME|PATH|PLOTLY_RENDERER|PWD"
+    r"|SHELL|TEMP|TERM|TMP|TMPDIR|TZ|USER"
+)
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
@@ -27,7 +35,7 @@ _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 
 
 class BadName(Exception):
-    """The name cannot be the path of a file in a bundle; the message says why."""
+    """The name cannot be used for what it is meant for; the message says why."""
 
 
 def safe_path(name: str) -> str:
@@ -45,6 +53,21 @@ def safe_path(name: str) -> str:
         if len(part.encode()) > COMPONENT_BYTES:
             raise BadName(f"a part of it is longer than {COMPONENT_BYTES} bytes")
     return unicodedata.normalize("NFC", "/".join(parts))
+
+
+def secret_name(name: str) -> str:
+    """The name of a secret: of an environment variable that nothing but the author's code listens to.
+
+    :raises BadName: with a problem that goes after “the name”.
+    """
+    if not _VARIABLE.fullmatch(name) or len(name) > LONGEST_VARIABLE:
+        raise BadName(
+            "must be capital letters, digits and underscores, beginning with a letter, at most "
+            f"{LONGEST_VARIABLE}: WAREHOUSE_PASSWORD"
+        )
+    if _TAKEN.fullmatch(name):
+        raise BadName(f"cannot be {name}, which the portal or Python itself listens to")
+    return name
 
 
 def same_on_some_disk(path: str) -> str:

@@ -4,9 +4,9 @@ Without Django, because child processes import it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-MASK = "•••"
+from portal.runs.masking import Masking
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Result:
     total: int | None = None
     sample: list[dict[str, str]] = field(default_factory=list)
     message: str = ""
+
+    def masked(self, mask: Masking) -> "Result":
+        """The same result without what `mask` takes out of its words and rows."""
+        words = ("name", "observed", "expected", "sample", "message")
+        return replace(self, **{word: mask.inside(getattr(self, word)) for word in words})
 
     @property
     def blocks(self) -> bool:

@@ -31,6 +31,7 @@ from portal.runs import (
     isolation,
     programs,
     results,
+    secrets,
     tools,
 )
 from portal.runs.claims import Claim, Lease
@@ -41,12 +42,14 @@ from portal.runs.errors import BundleError, Fenced, PlatformError, RunError
 from portal.runs.listener import Listener, error_of
 from portal.runs.logbook import Logbook
 from portal.runs.mailbox import Mailbox, mailbox
+from portal.runs.masking import Masking
 from portal.runs.models import Run
 from portal.runs.runners import runner_of
 from portal.runs.sandbox import Command, Level, Outcome
 from portal.runs.sandbox import process as sandbox
 from portal.runs.sandbox.curve import Curve
 from portal.runs.sandbox.usage import Usage
+from portal.runs.secrets import Given
 from portal.runs.workplace import Workplace, workplace
 
 logger = logging.getLogger(__name__)
@@ -83,7 +86,7 @@ class Direction:
 
     def __post_init__(self) -> None:
         self.run = Run.objects.select_related(
-            "version__bundle", "variant__publication", "requested_by"
+            "version__bundle", "variant__publication__team", "requested_by"
         ).get(pk=self.claim.run_id)
         self.logbook = Logbook(self.claim)
         self.heard = Listener(self.logbook)
@@ -93,6 +96,7 @@ class Direction:
         self.curve = Curve()
         self.curve_at = 0.0
         self.isolation: Level | None = None
+        self.given = Given({})
 
     def through(self) -> Run.State:
         """Go through all steps.
@@ -119,8 +123,9 @@ class Direction:
             self._fetch(place)
         with self._step("Prepare environment"):
             tools.survey_once(at=timezone.now())
-            found = programs.tools_for(self.run.version)
-            command = programs.command_for(self.run, place, self._interpreter(place), found)
+            found, given = programs.tools_for(self.run.version), self._given()
+            interpreter = self._interpreter(place)
+            command = programs.command_for(self.run, place, interpreter, found, given)
         with self._step("Execute"):
             self._execute(command, place)
         with self._step("Collect"):
@@ -142,6 +147,15 @@ class Direction:
         if current is not None and programs.wants_previous_files(version):
             _lay_out(current.tree, place.previous, f"edition {current}")
             folders.forbid_writing(place.previous)
+
+    def _given(self) -> Given:
+        """The run's secrets; from here on, nothing that is heard of its code shows them."""
+        self.given = secrets.given_to(self.run, at=timezone.now())
+        self.heard.masked = Masking(self.given.values.values())
+        if self.given.names:
+            self.logbook.say(f"secrets: {', '.join(self.given.names)}")
+            self.logbook.note(resources=self._resources())
+        return self.given
 
     def _interpreter(self, place: Workplace) -> Interpreter:
         version = self.run.version
@@ -223,6 +237,7 @@ class Direction:
         if path.is_symlink() or not path.is_file():
             return {}  # a link is refused where all files are looked at
         written: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
+        written["metrics"] = self.heard.masked.inside(written["metrics"])
         for name, value in written["metrics"].items():
             self.logbook.say(f"metric {name} = {value}")
         return written
@@ -231,7 +246,8 @@ class Direction:
         """The edition with the tally of its checks; it is never made without all its bytes."""
         for files in [rendered.files, *(one.rendered.files for one in self.made)]:
             _require_kept(files)
-        declared = expectations.judge(self.run, place, rendered.metrics)
+        judged = expectations.judge(self.run, place, rendered.metrics)
+        declared = [result.masked(self.heard.masked) for result in judged]
         for result in declared:
             self.logbook.say(result.in_words)
         self.results += declared
@@ -250,6 +266,7 @@ class Direction:
             raise BundleError(str(error)) from error
 
     def _fail(self, error: RunError) -> Run.State:
+        error = error.masked(self.heard.masked)
         self.logbook.say(error.sentence)
         self.logbook.write()
         endings.fail(self.claim, error, self._report(), at=timezone.now())
@@ -271,6 +288,7 @@ class Direction:
             "cpu_seconds": self.curve.cpu_seconds,
             "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
             "curve": self.curve.series(),
+            "secrets": self.given.names,
         }
 
 

@@ -1,6 +1,6 @@
 """Whose fault it is: two kinds of failure, each with a sentence for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from portal.runs.models import Run
@@ -24,6 +24,11 @@ class RunError(Exception):
         self.sentence = sentence
         self.last_words = last_words
         self.failed_code = dict(failed_code)
+
+    def masked(self, mask: Callable[[str], str]) -> "RunError":
+        """The same error without what `mask` takes out of its words."""
+        words = mask(self.last_words)  # the failed code was masked when it was heard
+        return type(self)(mask(self.sentence), last_words=words, failed_code=self.failed_code)
 
 
 class BundleError(RunError):

@@ -1,10 +1,12 @@
-"""What people type about schedules, before `schedules.check` judges it."""
+"""What people type about schedules and secrets, before the actions judge it."""
 
 from typing import Any
 
 from django import forms
 
+from portal.accounts.models import Team
 from portal.publishing.models import Variant
+from portal.publishing.names import LONGEST_VARIABLE
 from portal.runs.models import Schedule
 
 
@@ -27,6 +29,26 @@ class ScheduleForm(forms.Form):
             "timezone": data["timezone"],
             "misfire": data["misfire"],
         }
+
+
+class SecretForm(forms.Form):
+    """A new secret. What it may be, `secrets.create_secret` judges."""
+
+    name = forms.CharField(
+        max_length=LONGEST_VARIABLE,
+        error_messages={"required": "Name the environment variable that it becomes."},
+    )
+    value = forms.CharField(strip=False, error_messages={"required": "A secret needs a value."})
+    description = forms.CharField(max_length=300, required=False)
+    teams = forms.ModelMultipleChoiceField(Team.objects.order_by("name"), required=False)
+
+    def clean_value(self) -> str:
+        return as_typed(self.cleaned_data["value"])
+
+
+def as_typed(text: str) -> str:
+    """Without the carriage returns that browsers send for every line end (HTML standard, 4.10.11)."""
+    return text.replace("\r\n", "\n")
 
 
 def values_of(schedule: Schedule | None, variant: Variant) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from portal.common import ansi
 from portal.common.text import one_line
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
+from portal.runs.masking import Masking
 from portal.runs.runners import in_python
 from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
@@ -28,7 +29,10 @@ LONGEST_REFUSAL = 600
 
 @dataclass
 class Listener:
-    """Hears records of the notebook driver, and lines for the log."""
+    """Hears records of the notebook driver, and lines for the log.
+
+    `masked` is applied to whatever comes in, before anything is cut, kept or shown.
+    """
 
     logbook: Logbook
     error: dict[str, Any] | None = None
@@ -36,6 +40,7 @@ class Listener:
     where: str = ""
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     said: Said = field(default_factory=Said)
+    masked: Masking = field(default_factory=Masking)
     _rest: str = ""
     _share: tuple[float, float] = (0.0, 1.0)  # of the whole run, that the current cell takes
     _ill_formed: int = 0
@@ -46,14 +51,23 @@ class Listener:
             self._line(line)
         if "\r" in self._rest:
             self._redraw()
-        longest = LONGEST_RECORD if self._rest.startswith(RECORD) else LONGEST_LINE
-        if len(self._rest) > longest:
-            self.end()
+        if self._rest.startswith(RECORD):
+            if len(self._rest) > LONGEST_RECORD:
+                self.end()
+        elif len(self._rest) > LONGEST_LINE + self.masked.longest:
+            self._cut_rest()
+
+    def _cut_rest(self) -> None:
+        """Do not wait for the end of the line any longer, but for the end of a value that may have begun."""
+        text = self.masked.whole(self._rest)
+        end = len(text) - max(self.masked.longest - 1, 0)
+        self._rest = text[end:]
+        self._line(text[:end])
 
     def take(self, line: str) -> None:
         """One line of what the code says through `import broadsheet`."""
         try:
-            answer = self.said.take(line)
+            answer = self.said.take(self.masked.line(line))
         except IllFormed as problem:
             self._ill_formed += 1
             if self._ill_formed <= MOST_WARNINGS:
@@ -73,9 +87,9 @@ class Listener:
     def _line(self, line: str) -> None:
         record = _record(line)
         if record is not None:
-            self._hear_record(record)
+            self._hear_record(self.masked.inside(record))
             return
-        line = _last_state(line).replace("\x00", "")
+        line = _last_state(self.masked(line)).replace("\x00", "")
         for start in range(0, max(1, len(line)), LONGEST_LINE):
             piece = line[start : start + LONGEST_LINE]
             self.last.append(ansi.to_text(piece) if "\x1b" in piece else piece)
@@ -86,7 +100,7 @@ class Listener:
         state = _last_state(self._rest)
         kept = state[:LONGEST_LINE]
         self._rest = f"{kept}\r" if self._rest.endswith("\r") else f"\r{kept}"
-        self.logbook.redraw(state.replace("\x00", ""))
+        self.logbook.redraw(self.masked(state).replace("\x00", ""))
 
     def _hear_record(self, record: dict[str, Any]) -> None:
         cell, of = _count(record.get("cell")), _count(record.get("of"))

@@ -15,6 +15,7 @@ from portal.runs.errors import BundleError
 from portal.runs.models import Run
 from portal.runs.runners import Job, Runner, find_runner, runner_of
 from portal.runs.sandbox import Command, Limits, places
+from portal.runs.secrets import Given
 from portal.runs.workplace import Workplace
 
 CLIENT = settings.BASE_DIR / "client" / "src"  # `import broadsheet`: every run may read it
@@ -38,15 +39,17 @@ def called(version: Version) -> str:
     return runner.called(version.entry, _wishes(version)) if runner else version.entry
 
 
-def command_for(run: Run, place: Workplace, interpreter: Interpreter, found: Tools) -> Command:
-    """The command that executes the run's version in its work folder."""
+def command_for(
+    run: Run, place: Workplace, interpreter: Interpreter, found: Tools, given: Given
+) -> Command:
+    """The command that executes the run's version in its work folder, with the secrets it is given."""
     version, runner = run.version, runner_of(run.version)
     parameters = run.variant.parameters
     job = Job(version.entry, _wishes(version), parameters, place, interpreter.python, found)
     return Command(
         runner.command(job),
         place.work,
-        {**_environment(run, job), **runner.environment(job)},
+        {**given.values, **_environment(run, job), **runner.environment(job)},
         writable=place.writable,
         readable=[*_readable(place, interpreter), *_readable_for(runner, found)],
         hidden=isolation.hidden(),
@@ -126,7 +129,7 @@ def _previous(edition: Edition | None) -> dict[str, Any]:
 
 
 def _environment(run: Run, job: Job) -> dict[str, str]:
-    """All that the code knows of the world: nothing of ours."""
+    """All that the code knows of the world besides its secrets: nothing of ours."""
     programs = [job.python.parent, *(tool.parent for tool in job.tools.values())]
     return {
         "PATH": os.pathsep.join([*dict.fromkeys(map(str, programs)), SYSTEM_PATH]),

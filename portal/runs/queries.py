@@ -1,16 +1,17 @@
 """Reads that cross models: how fresh variants are, and who may look at which runs."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
-from portal.runs.models import ACTIVE, Run, Schedule
+from portal.runs.models import ACTIVE, Run, Schedule, Secret, SecretGrant
 from portal.runs.schedules import explain
 
 LATE = timedelta(minutes=5)
@@ -83,6 +84,31 @@ def find_run(user: User, pk: int) -> Run:
         raise Http404(f"run {pk}")
     require_edit(user, found.variant.publication)
     return found
+
+
+def secrets() -> QuerySet[Secret]:
+    """Every secret with who set it, and the teams that it is granted to."""
+    grants = SecretGrant.objects.select_related("team", "by").order_by("team__name")
+    return (
+        Secret.objects.order_by("name")
+        .select_related("created_by", "set_by")
+        .prefetch_related(Prefetch("grants", grants))
+    )
+
+
+def publications_by_secret() -> dict[str, list[Publication]]:
+    """Whose newest code names each secret, in one query."""
+    naming = Variant.objects.filter(
+        version__executes=True, version__manifest__run__has_key="secrets"
+    ).exclude(publication__state=Publication.State.REMOVED)
+    found: dict[str, dict[int, Publication]] = defaultdict(dict)
+    for variant in naming.select_related("publication__team", "version").order_by(
+        "publication__title", "pk"
+    ):
+        assert variant.version is not None  # it has a manifest
+        for name in variant.version.manifest["run"]["secrets"]:
+            found[name][variant.publication_id] = variant.publication
+    return {name: list(publications.values()) for name, publications in found.items()}
 
 
 def last_ten(variant: Variant) -> list[Run]:

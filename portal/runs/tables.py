@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from portal.common.text import one_line
-from portal.runs.checks import MASK, Result
+from portal.runs.checks import Result
+from portal.runs.masking import MASK
 
 JSON = Any
 Row = Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""Addresses of runs and schedules."""
+"""Addresses of runs, schedules and secrets."""
 
 from django.urls import path
 
-from portal.runs import views
+from portal.runs import secret_views, views
 
 urlpatterns = [
     path("operations/runs/", views.runs, name="runs"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
+    path("operations/secrets/", secret_views.secrets_page, name="secrets"),
+    path("operations/secrets/<int:pk>/", secret_views.secret_page, name="secret"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
     path(
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",

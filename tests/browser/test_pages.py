@@ -8,8 +8,9 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from portal.accounts.models import User
+from portal.accounts.models import Role, Team, User
 from portal.publishing.models import Edition, EmbedGrant, Publication, TreeEntry, Variant
+from tests import factories
 from tests.browser.conftest import Site
 from tests.publishing.shelf import publish
 
@@ -271,3 +272,26 @@ def test_print_leaves_out_what_cannot_be_pressed_on_paper(reader: Page, site: Si
     for hidden in (".masthead", ".actions", ".colophon"):
         expect(reader.locator(hidden).first).to_be_hidden()
     expect(reader.locator(".print-only")).to_contain_text("/reports/weekly-sales/editions/1/")
+
+
+def test_admin_keeps_a_secret_on_a_phone_and_revokes_it(
+    page: Page, context: BrowserContext, site: Site, team: Team
+) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    sign_in(context, site, factories.person("ada", Role.ADMIN))
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{site.portal}/operations/secrets/")
+    widths = [page.evaluate("document.documentElement.scrollWidth")]
+
+    page.get_by_label("Name of the environment variable").fill("WAREHOUSE_PASSWORD_OF_THE_NIGHT")
+    page.get_by_label("Value").fill("correct-horse-battery")
+    page.get_by_label(team.name).check()
+    page.get_by_role("button", name="Keep the secret").click()
+    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    page.get_by_role("button", name=f"Revoke from {team.name}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+
+    expect(page.get_by_text("No team: no run gets it.")).to_be_visible()
+    assert max(widths) <= 360
+    assert complaints == []

@@ -55,6 +55,12 @@ def test_production_passes_the_checklist_of_django(tmp_path: Path) -> None:
         ("BROADSHEET_SMTP_TLS", "maybe", "true or false, not 'maybe'"),
         ("BROADSHEET_TIME_ZONE", "Mars/Olympus", "must be like Europe/Berlin"),
         ("BROADSHEET_TICK_SECONDS", "soon", "must be a whole number"),
+        (
+            "BROADSHEET_SECRETS_KEY",
+            "too-short",
+            "BROADSHEET_SECRETS_KEY, key 1: a key is 32 random",
+        ),
+        ("BROADSHEET_SECRETS_KEY_FALLBACKS", f"{'A' * 43}=", "name the one to use now"),
         ("BROADSHEET_ENV", "staging", "either development or production"),
     ],
 )

@@ -19,6 +19,7 @@ execute = true
 time_limit_seconds = 600
 show = "out/index.html"
 python = "3.12"
+secrets = ["WAREHOUSE_PASSWORD", "API_KEY_2"]
 
 [schedule]
 cron = "0 7 * * 1-5"
@@ -47,6 +48,7 @@ def test_whole_manifest_is_read():
             "time_limit_seconds": 600,
             "show": "out/index.html",
             "python": "3.12",
+            "secrets": ["WAREHOUSE_PASSWORD", "API_KEY_2"],
         },
         "schedule": {"cron": "0 7 * * 1-5", "timezone": "Europe/Berlin"},
     }
@@ -93,6 +95,12 @@ def test_empty_manifest_wishes_nothing():
         (f'[run]\ncommand = "{"x" * 4001}"', "run.command", 2),
         ("[run]\nshow = 1", "run.show", 2),
         ('[run]\nnetwork = "off"', "run.network", 2),
+        ('[run]\nsecrets = "TOKEN"', "run.secrets", 2),
+        ("[run]\nsecrets = [3]", "run.secrets", 2),
+        ('[run]\nsecrets = ["TOKEN", "TOKEN"]', "run.secrets", 2),
+        ('[run]\nsecrets = ["token"]', "run.secrets", 2),
+        ('[run]\nsecrets = ["LD_PRELOAD"]', "run.secrets", 2),
+        (f"[run]\nsecrets = {[f'T{number}' for number in range(31)]}", "run.secrets", 2),
         ("[run.deeper]\nx = 1", "run.deeper", 1),
         ('title = "x"\n[schedule]\ncron = "61 * * * *"', "schedule.cron", 3),
         ("[schedule]\nevery_minutes = 0", "schedule.every_minutes", 2),

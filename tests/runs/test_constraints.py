@@ -1,12 +1,14 @@
 """Constraints on runs, schedules and slots that the database itself holds."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models import F
 
-from portal.accounts.models import User
+from portal.accounts.models import Team, User
 from portal.publishing.models import Edition, Variant
-from portal.runs import schedules
-from portal.runs.models import CheckResult, LogChunk, Run, Schedule, Slot
+from portal.runs import schedules, secrets
+from portal.runs.models import CheckResult, LogChunk, Run, Schedule, Secret, SecretGrant, Slot
 from tests import factories
 from tests.rows import breaks, copy_of
 from tests.runs.conftest import MONDAY
@@ -109,3 +111,28 @@ def test_check_result_constraint_holds(
     )
 
     breaks(name, lambda: CheckResult.objects.update(**change))
+
+
+@pytest.fixture
+def secret(ada: User, team: Team) -> Secret:
+    return secrets.create_secret("TOKEN", "hush-hush", by=ada, at=MONDAY, teams=[team])
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("secret_has_name_and_ciphertext", {"name": ""}),
+        ("secret_has_name_and_ciphertext", {"ciphertext": ""}),
+        ("secret_set_since_created", {"set_at": MONDAY - timedelta(seconds=1)}),
+    ],
+)
+def test_secret_constraint_holds(secret: Secret, name: str, change: dict[str, object]) -> None:
+    breaks(name, lambda: Secret.objects.update(**change))
+
+
+def test_secret_name_once_holds(secret: Secret) -> None:
+    breaks("secret_name_once", lambda: copy_of(secret).save())
+
+
+def test_secret_grant_once_holds(secret: Secret) -> None:
+    breaks("secret_grant_once", lambda: copy_of(SecretGrant.objects.get()).save())

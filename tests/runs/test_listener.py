@@ -8,6 +8,7 @@ import pytest
 
 from portal.runs.errors import BundleError, Cancelled, PlatformError, TooSlow
 from portal.runs.listener import LONGEST_LINE, RECORD, Listener, error_of, excerpt_of
+from portal.runs.masking import Masking
 from portal.runs.sandbox import Ending, Limits, Outcome
 
 LIMITS = Limits(wall_seconds=600, memory_mb=2048)
@@ -145,6 +146,59 @@ def test_cell_becomes_progress(heard: Listener, notes: Notes) -> None:
 
     assert notes.fields == {"progress": 57, "doing": "Cell 9 of 14: forecast to year end"}
     assert notes.lines == ["cell 9 of 14: forecast to year end"]
+
+
+@pytest.mark.parametrize("length", [LONGEST_LINE - 7, LONGEST_LINE - 3, LONGEST_LINE, 9_000])
+def test_secret_is_masked_wherever_its_output_is_cut(
+    heard: Listener, notes: Notes, length: int
+) -> None:
+    heard.masked = Masking(["swordfish-9"])
+
+    for piece in ("x" * length + "sword", "fish", "-9 and ", "sword", "fish-9\nswordfish-9"):
+        heard.hear(piece)
+    heard.end()
+
+    said = "".join(notes.lines)
+    assert "sword" not in said
+    assert "fish" not in said
+    assert notes.lines[-1] == "•••"
+
+
+def test_secret_is_masked_in_what_a_notebook_says(heard: Listener, notes: Notes) -> None:
+    heard.masked = Masking(['pass"word'])
+
+    heard.hear(record("cell", label='use pass"word'))
+    heard.hear(record("error", name="E", message='no pass"word', traceback='x\npass"word'))
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+    assert error is not None
+    assert notes.fields["doing"] == "Cell 9 of 14: use •••"
+    assert notes.lines == ["cell 9 of 14: use •••", "cell 9 of 14 raised E: no •••"]
+    assert error.sentence.endswith("E: no •••")
+    assert error.last_words == "x\n•••"
+
+
+def test_secret_is_masked_in_what_the_code_tells_the_portal(heard: Listener, notes: Notes) -> None:
+    heard.masked = Masking(["swordfish-9"])
+    told = [
+        {"say": "metric", "name": "swordfish-9", "value": 1, "unit": "swordfish-9"},
+        {"say": "progress", "done": 1, "total": 2, "text": "as swordfish-9"},
+        {"say": "summary", "text": "by swordfish-9"},
+        {
+            "say": "check",
+            "name": "swordfish-9",
+            "passed": False,
+            "observed": "swordfish-9",
+            "expected": "no swordfish-9",
+            "sample": [{"swordfish-9": "swordfish-9"}],
+        },
+    ]
+
+    for line in told:
+        heard.take(json.dumps(line))
+
+    assert "swordfish" not in f"{notes.lines} {notes.fields} {heard.said}"
+    assert [result.sample for result in heard.said.checks] == [[{"•••": "•••"}]]
 
 
 @pytest.mark.parametrize(

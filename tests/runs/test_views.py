@@ -147,6 +147,17 @@ def test_live_page_brings_only_the_new_part_of_the_log(
     assert "?after=2" in page
 
 
+def test_page_of_a_run_names_the_secrets_that_it_was_given(
+    client: Client, run: Run, alice: User
+) -> None:
+    end(run, resources={"secrets": ["WAREHOUSE_PASSWORD"]})
+    client.force_login(alice)
+
+    page = client.get(f"/operations/runs/{run.pk}/").content.decode()
+
+    assert "<dt>Secrets</dt><dd><code>WAREHOUSE_PASSWORD</code>" in page
+
+
 @pytest.mark.parametrize("after", ["", "x", "-1", "9" * 30, "٣"])
 def test_live_page_bears_odd_questions(client: Client, run: Run, alice: User, after: str) -> None:
     client.force_login(alice)

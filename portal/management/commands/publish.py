@@ -1,7 +1,5 @@
 """`manage.py publish report.ipynb --slug weekly-sales`: publish a file, a zip or a folder."""
 
-import getpass
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from portal.accounts.models import Team, User
+from portal.accounts.models import Team
 from portal.common.storage import OutOfSpace
 from portal.management.files import files_at
 from portal.management.plain import REFUSED, WRONG_USE, PlainCommand
@@ -60,8 +58,8 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._check_path(options["path"])
-        by = self._person(options["by"])
-        team = self._team(options["team"])
+        by = self.person(options["by"], does="publishes")
+        team = self.team(options["team"]) if options["team"] else None
         try:
             bundle = uploads.receive(files_at(options["path"]), kind=options["kind"])
             wish = self._wish(bundle, options, team)
@@ -80,27 +78,6 @@ class Command(PlainCommand):
     def _check_path(self, path: Path) -> None:
         if not path.exists():
             self.refuse(f"There is no file or folder {path}.", code=WRONG_USE)
-
-    def _person(self, name: str) -> User:
-        wanted = name or os.environ.get("BROADSHEET_USER", "") or _system_user()
-        person = User.objects.filter(username=wanted, is_active=True).first()
-        if person is None and name:
-            self.refuse(f"Nobody here has the user name {name}.", code=WRONG_USE)
-        if person is None:
-            self.refuse(
-                f"Say who publishes: --by USERNAME (or set BROADSHEET_USER); {wanted} has no account.",
-                code=WRONG_USE,
-            )
-        return person
-
-    def _team(self, slug: str) -> Team | None:
-        if not slug:
-            return None
-        team = Team.objects.filter(slug=slug).first()
-        if team is None:
-            known = ", ".join(Team.objects.order_by("slug").values_list("slug", flat=True))
-            self.refuse(f"There is no team {slug}. Teams: {known or 'none yet'}.", code=WRONG_USE)
-        return team
 
     def _wish(
         self, bundle: actions.Bundle, options: dict[str, Any], team: Team | None
@@ -140,13 +117,6 @@ class Command(PlainCommand):
             self.refuse(message)
         self.say_json(error=code, message=message)
         raise SystemExit(REFUSED)
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "your system user"
 
 
 def _facts(version: Version, *, changed: bool) -> dict[str, Any]:

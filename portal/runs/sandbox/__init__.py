@@ -9,7 +9,7 @@ the level, and every level keeps these promises:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Command:
 
     arguments: Sequence[str]
     folder: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # it may hold secrets
     writable: Sequence[Path] = ()
     readable: Sequence[Path] = ()
     hidden: Sequence[Path] = ()

@@ -6,7 +6,7 @@ would let an author's `LD_PRELOAD` into a process that is not confined yet.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from portal.runs.sandbox import Command, Level, Limits
 
@@ -23,7 +23,7 @@ class Plan:
     level: str
     arguments: Sequence[str]
     folder: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # it may hold secrets
     writable: Sequence[str]
     readable: Sequence[str]
     hidden: Sequence[str]

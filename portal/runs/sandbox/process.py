@@ -93,12 +93,18 @@ def _started(
     os.set_blocking(process.stdout.fileno(), False)
     try:
         with suppress(BrokenPipeError):  # it has died; its exit code tells
-            process.stdin.write(plan.line())
+            _write(process.stdin.fileno(), plan.line())
         yield process, report
     finally:
         _close(process)
         process.stdout.close()
         os.close(report)
+
+
+def _write(file: int, data: bytes) -> None:
+    """All of it: a pipe takes 64 kB at once, and a signal in between ends a write early."""
+    while data:
+        data = data[os.write(file, data) :]
 
 
 def _close(process: "subprocess.Popen[bytes]", *, hurry: bool = False) -> int:
