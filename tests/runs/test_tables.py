@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from portal.publishing.declarations import OF_COLUMN, declared
-from portal.runs.checks import MASK, Result
+from portal.runs.checks import Result
+from portal.runs.masking import MASK
 from portal.runs.tables import judge
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC).isoformat()
