@@ -8,6 +8,7 @@ Without Django, because nothing here needs it.
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -16,30 +17,57 @@ MASK = "•••"
 SHORTEST = 4  # characters: what is shorter would black out half of every log
 SHORTEST_PART = 8  # of a value that was cut in two by somebody's limit on length
 JSON = Any
+Forms = dict[str, list[str]]
 
 
 class Masking:
     """Blacks out these values, their lines, and the ways in which programs usually write them."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        found = {form for value in values for form in _forms(value) if len(form) >= SHORTEST}
-        self._forms = sorted(found, key=len, reverse=True)
-        self.longest = len(self._forms[0]) if self._forms else 0
+        forms = {form for value in values for form in _forms(value) if len(form) >= SHORTEST}
+        self.longest = max(map(len, forms), default=0)
+        # By their first characters: a log is long, and the lines of some keys make a thousand forms.
+        self._whole = _by_start(forms, SHORTEST)
+        self._begun = _by_start(forms, SHORTEST_PART)
+        self._ended = _by_start((form[::-1] for form in forms), SHORTEST_PART)
 
     def __call__(self, text: str) -> str:
         """The text without the values, and without a part of one at its beginning or end."""
-        text = self.whole(text)
-        for form in self._forms:
-            text = _without_tail(_without_head(text, form), form)
-        return text
+        if not self.longest:
+            return text
+        text = self._without_tail(self.whole(text), self._begun)
+        return self._without_tail(text[::-1], self._ended)[::-1]
 
     def whole(self, text: str) -> str:
         """The text without the values; a value of which only a part is here stays."""
-        before = None
-        while text != before:  # a value with bullets of its own may come about by blacking out
-            before = text
-            for form in self._forms:
-                text = text.replace(form, MASK)
+        while (masked := self._once(text)) != text:  # bullets may make up a value that has some
+            text = masked
+        return text
+
+    def _once(self, text: str) -> str:
+        shown, done, at = [], 0, 0
+        while self.longest and at + SHORTEST <= len(text):
+            form = self._at(text, at) if text[at : at + SHORTEST] in self._whole else ""
+            if form:
+                shown += [text[done:at], MASK]
+                done = at + len(form)
+            at += len(form) or 1
+        return "".join([*shown, text[done:]])
+
+    def _at(self, text: str, at: int) -> str:
+        """The longest form that begins at this place, else nothing."""
+        for form in self._whole.get(text[at : at + SHORTEST], ()):
+            if text.startswith(form, at):
+                return form
+        return ""
+
+    def _without_tail(self, text: str, forms: Forms) -> str:
+        """The text without a beginning of a form at its end, where somebody cut it."""
+        body = text.removesuffix("…")
+        for at in range(max(0, len(body) - self.longest), len(body) - SHORTEST_PART + 1):
+            for form in forms.get(body[at : at + SHORTEST_PART], ()):
+                if form.startswith(body[at:]):
+                    return f"{body[:at]}{MASK}"
         return text
 
     def inside(self, value: JSON) -> JSON:
@@ -55,12 +83,20 @@ class Masking:
 
     def line(self, line: str) -> str:
         """A line of JSON whose texts are masked; one that is not JSON is a text itself."""
-        if not self._forms:
+        if not self.longest:
             return line
         try:
             return json.dumps(self.inside(json.loads(line)))
         except (ValueError, RecursionError):
             return self(line)
+
+
+def _by_start(forms: Iterable[str], length: int) -> Forms:
+    """The forms by their first characters, longest first."""
+    found: Forms = defaultdict(list)
+    for form in sorted(forms, key=len, reverse=True):
+        found[form[:length]].append(form)
+    return found
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -94,19 +130,3 @@ def _base64(data: bytes) -> Iterator[str]:
         first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(bytes(before) + data).decode()[first:last]
-
-
-def _without_tail(text: str, form: str) -> str:
-    """The text without a beginning of the form at its end, where somebody cut it."""
-    body = text.removesuffix("…")
-    start = max(0, len(body) - len(form))
-    while (at := body.find(form[:SHORTEST_PART], start)) >= 0:
-        if form.startswith(body[at:]):
-            return f"{body[:at]}{MASK}"
-        start = at + 1
-    return text
-
-
-def _without_head(text: str, form: str) -> str:
-    """The text without an end of the form at its beginning."""
-    return _without_tail(text[::-1], form[::-1])[::-1]
