@@ -1,6 +1,6 @@
 """`broadsheet.toml`: what an author says about a bundle. Strict, so that a typing error is no silent default.
 
-    entry = "sales.ipynb"        # file readers see first, or the notebook or script to execute
+    entry = "sales.ipynb"        # file readers see first, or the code to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
     [run]                        # execute, command, time_limit_seconds, show, network, python,
                                  # previous_files, secrets

@@ -46,7 +46,8 @@ def prepare(
 ) -> dict[str, JSON]:
     """Check what was uploaded and, unless it is code to be run, make what readers see.
 
-    `uploads` are `{"path", "name"}`, `languages` what `code.known_code` answers. Writes `bundle/` and `edition/` below `destination`. Returns
+    `uploads` are `{"path", "name"}`, `languages` what `code.known_code` answers. Writes `bundle/` and
+    `edition/` below `destination`. Returns
     `{"entry", "format", "executes", "kind", "title", "manifest", "files": [{"path", "size"}],
     "left_out", "facts", "produced": {"entry", "title", "summary", "facts"} or None}`.
 

@@ -150,36 +150,34 @@ def error_of(
             return Cancelled("The run was cancelled.")
         case Ending.TOO_SLOW:
             return TooSlow(_slow_sentence(entry, limits, heard), last_words=last_words)
-        case Ending.TOO_LARGE:
-            return BundleError(
-                f"{entry} needed more than {limits.memory_mb} MB of memory. Read less at once, or "
-                "keep fewer copies.",
-                last_words=last_words,
-            )
-        case Ending.TOO_MANY:
-            return BundleError(
-                f"{entry} had more than {limits.processes} processes and threads at once. Start fewer, "
-                "or let each end before the next.",
-                last_words=last_words,
-            )
-        case Ending.TOO_FULL:
-            return BundleError(
-                f"{entry} wrote more than {limits.disk_mb} MB. Write less, or remove what is not "
-                "needed any more.",
-                last_words=last_words,
-            )
         case Ending.NOT_STARTED:
-            return PlatformError(
-                f"{entry} could not be started in its isolation: {one_line(outcome.trouble)}.",
-                last_words=last_words,
+            sentence = (
+                f"{entry} could not be started in its isolation: {one_line(outcome.trouble)}."
             )
+            return PlatformError(sentence, last_words=last_words)
         case Ending.EXITED if outcome.exit_code == 0:
             return None
-    return BundleError(
-        _exit_sentence(entry, outcome, heard, explain),
-        last_words=last_words,
-        failed_code=excerpt_of(heard.error) if heard.error else {},
-    )
+        case Ending.EXITED:
+            return BundleError(
+                _exit_sentence(entry, outcome, heard, explain),
+                last_words=last_words,
+                failed_code=excerpt_of(heard.error) if heard.error else {},
+            )
+    return BundleError(_limit_sentence(entry, outcome.ending, limits), last_words=last_words)
+
+
+def _limit_sentence(entry: str, ending: Ending, limits: Limits) -> str:
+    if ending is Ending.TOO_LARGE:
+        return (
+            f"{entry} needed more than {limits.memory_mb} MB of memory. Read less at once, or keep fewer "
+            "copies."
+        )
+    if ending is Ending.TOO_MANY:
+        return (
+            f"{entry} had more than {limits.processes} processes and threads at once. Start fewer, or let "
+            "each end before the next."
+        )
+    return f"{entry} wrote more than {limits.disk_mb} MB. Write less, or remove what is not needed any more."
 
 
 def excerpt_of(error: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from portal.runs.tools import Tool, register_tool
 from portal.runs.workplace import Workplace
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ def in_python(entry: str, lines: Sequence[str]) -> str:
     frames = [match for line in lines if (match := _FRAME.match(line))]
     ours = [frame["line"] for frame in frames if frame["file"].endswith(entry)]
     return f", line {ours[-1]}: {one_line(lines[-1])}" if ours else ""
+
+
+def last_line(entry: str, lines: Sequence[str]) -> str:
+    """The last thing that was said, for code that says nothing of a line of its own."""
+    said = [text for line in lines if (text := one_line(_COLOUR.sub("", line)))]
+    return f": {said[-1]}" if said else ""
 
 
 def _nothing(job: Job) -> dict[str, str]:

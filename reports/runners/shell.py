@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal.common.text import one_line
-from portal.runs.runners import Job, Runner, in_python
+from portal.runs.runners import Job, Runner, in_python, last_line
 from portal.runs.tools import Tool
 
 BASH = Tool(
@@ -41,13 +41,10 @@ def called(entry: str, wishes: Mapping[str, Any]) -> str:
 
 def explain(entry: str, lines: Sequence[str]) -> str:
     """Where bash says that it was, else the last thing that was said."""
-    said = [line for line in lines if line.strip()]
-    if not said:
-        return ""
-    place = _AT_LINE.match(said[-1])
+    place = _AT_LINE.match(lines[-1]) if lines else None
     if place and place["file"] in (entry.rpartition("/")[2], BASH.program):
         return f", line {place['line']}: {one_line(place['said'])}"
-    return in_python(entry, said) or f": {one_line(said[-1])}"
+    return in_python(entry, lines) or last_line(entry, lines)
 
 
 SHELL_SCRIPT = Runner(
