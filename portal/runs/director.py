@@ -31,6 +31,7 @@ from portal.runs import (
     isolation,
     programs,
     results,
+    schemas,
 )
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
@@ -111,13 +112,14 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
-            command = programs.command_for(self.run, place, self._interpreter(place))
+            interpreter = self._interpreter(place)
+            command = programs.command_for(self.run, place, interpreter)
         with self._step("Execute"):
             self._execute(command, place)
         with self._step("Collect"):
             rendered = self._collect(place)
         with self._step("Check"):
-            rendered = self._check(rendered, place)
+            rendered = self._check(rendered, place, interpreter)
         with self._step("Publish"):
             return self._publish(rendered)
 
@@ -209,11 +211,15 @@ class Direction:
             self.logbook.say(f"metric {name} = {value}")
         return written
 
-    def _check(self, rendered: Rendered, place: Workplace) -> Rendered:
+    def _check(self, rendered: Rendered, place: Workplace, interpreter: Interpreter) -> Rendered:
         """The edition with the tally of its checks; it is never made without all its bytes."""
         for files in [rendered.files, *(one.rendered.files for one in self.made)]:
             _require_kept(files)
         declared = expectations.judge(self.run, place, rendered.metrics)
+        declared += schemas.judge(
+            self.run, place, interpreter, must_stop=lambda: self.lease.must_stop
+        )
+        self.lease.check()
         for result in declared:
             self.logbook.say(result.in_words)
         self.results += declared
