@@ -62,8 +62,13 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         )
 
     def listed(self) -> "PublicationQuerySet":
-        """What belongs in lists: everything that was not removed."""
-        return self.exclude(state=Publication.State.REMOVED)
+        """What belongs in lists: everything that was not removed, by itself or with its report."""
+        removed = Publication.State.REMOVED
+        return self.exclude(Q(state=removed) | Q(part__parent__state=removed))
+
+    def by_people(self) -> "PublicationQuerySet":
+        """What somebody published, without what runs publish beside their reports."""
+        return self.filter(part__isnull=True)
 
     def _where_report_is(self, condition: Q) -> "PublicationQuerySet":
         """Those of which the condition holds, and those whose report it holds of."""
