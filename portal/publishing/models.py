@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
 
 from portal.accounts.models import Membership, Team, User
 from portal.common.time import validate_timezone
@@ -72,8 +71,8 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
 
     def _where_report_is(self, condition: Q) -> "PublicationQuerySet":
         """Those of which the condition holds, and those whose report it holds of."""
-        allowed = Publication.objects.filter(condition).values("pk")
-        return self.alias(asked=Coalesce("part__parent", "pk")).filter(asked__in=allowed)
+        reports = Publication.objects.filter(condition, parts__isnull=False).values("pk")
+        return self.filter(Q(part__isnull=True) & condition | Q(part__parent__in=reports))
 
 
 class Publication(models.Model):
