@@ -34,6 +34,8 @@ OF_COLUMN: dict[str, frozenset[str]] = {
     "fresh": frozenset({"hours"}),
 }
 OF_FILE = {"rows": frozenset({"min", "max", "change"})}
+SCHEMA_RULE = "pandera"
+SCHEMAS = (".yaml", ".yml", ".json", ".py")
 OF_METRIC = {"range": frozenset({"min", "max"}), "change": frozenset({"change"})}
 EVERY = frozenset({"name", "rule", "severity"})
 
@@ -52,6 +54,8 @@ def declared(table: Mapping[str, object]) -> Check:
 
     :raises BadKey: with the first key that is unknown, missing or ill-typed.
     """
+    if "schema" in table:
+        table = {"rule": SCHEMA_RULE, **table}
     keys = _keys_of(table)
     for key in table:
         if key not in keys:
@@ -76,6 +80,8 @@ def _keys_of(table: Mapping[str, object]) -> frozenset[str]:
         return EVERY | {"metric"} | _own(OF_METRIC, rule)
     if "file" not in table:
         raise BadKey("file", "is missing: name a file with rows, or a metric")
+    if rule == SCHEMA_RULE:
+        return EVERY | {"file", "stage", "masked", "schema"}
     if rule == "rows":
         return EVERY | {"file", "stage"} | _own(OF_FILE, rule)
     return EVERY | {"file", "stage", "column", "masked"} | _own({**OF_COLUMN, **OF_FILE}, rule)
@@ -83,13 +89,16 @@ def _keys_of(table: Mapping[str, object]) -> frozenset[str]:
 
 def _own(rules: Mapping[str, frozenset[str]], rule: object) -> frozenset[str]:
     if not isinstance(rule, str) or rule not in rules:
-        raise BadKey("rule", f"must be one of {', '.join(rules)}")
+        known = [*rules, *([] if rules is OF_METRIC else [SCHEMA_RULE])]
+        raise BadKey("rule", f"must be one of {', '.join(known)}")
     return rules[rule]
 
 
 def _need(check: Check) -> None:
     rule = check["rule"]
-    if "file" in check and rule != "rows" and "column" not in check:
+    if rule == SCHEMA_RULE and "schema" not in check:
+        raise BadKey("schema", "is missing")
+    if "file" in check and rule not in ("rows", SCHEMA_RULE) and "column" not in check:
         raise BadKey("column", "is missing")
     for key, needing in (("type", "type"), ("values", "allowed"), ("hours", "fresh")):
         if rule == needing and key not in check:
@@ -104,6 +113,8 @@ def _need(check: Check) -> None:
 
 def _name_of(check: Check) -> str:
     of = check.get("metric") or " ".join(filter(None, [check["file"], check.get("column")]))
+    if check["rule"] == SCHEMA_RULE:
+        return f"{of}: {check['schema']}"[:LONGEST_NAME]
     return f"{of}: {check['rule'].replace('_', ' ')}"[:LONGEST_NAME]
 
 
@@ -128,14 +139,17 @@ def _positive(key: str, value: object) -> float:
     return _number(key, value)
 
 
-def _file(key: str, value: object) -> str:
-    try:
-        path = safe_path(_text(key, value))
-    except BadName as problem:
-        raise BadKey(key, f"must be the name of a file: {problem}") from None
-    if not path.lower().endswith(TABLES):
-        raise BadKey(key, f"must end in one of {', '.join(TABLES)}")
-    return path
+def _file(*endings: str) -> Callable[[str, object], str]:
+    def rule(key: str, value: object) -> str:
+        try:
+            path = safe_path(_text(key, value))
+        except BadName as problem:
+            raise BadKey(key, f"must be the name of a file: {problem}") from None
+        if not path.lower().endswith(endings):
+            raise BadKey(key, f"must end in one of {', '.join(endings)}")
+        return path
+
+    return rule
 
 
 def _one_of(*choices: str) -> Callable[[str, object], str]:
@@ -166,7 +180,8 @@ _RULES: dict[str, Callable[[str, object], JSON]] = {
     "rule": _text,
     "severity": _one_of("block", "warn"),
     "metric": _text,
-    "file": _file,
+    "file": _file(*TABLES),
+    "schema": _file(*SCHEMAS),
     "stage": _one_of("output", "input"),
     "column": _text,
     "masked": _columns,

@@ -26,7 +26,7 @@ from portal.publishing.models import (
     SlugRedirect,
     Variant,
 )
-from portal.publishing.permissions import can_edit, can_view
+from portal.publishing.permissions import can_edit, can_view, part_of
 
 KIND_PATHS: dict[str, str] = {
     Kind.REPORT: "reports",
@@ -131,8 +131,10 @@ def find_publication(user: User, slug: str, *, kind: str | None = None) -> Publi
     publication = _by_slug(slug)
     if publication is None or not can_view(user, publication):
         raise NoSuchPublication(slug)
-    if publication.is_removed:
-        raise Removed(publication)
+    part = part_of(publication)
+    for one in (publication, part.parent) if part else (publication,):
+        if one.is_removed:
+            raise Removed(one)
     if publication.slug != slug or (kind is not None and publication.kind != kind):
         raise Moved(publication)
     return publication

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
 
 from portal.accounts.models import Membership, Team, User
 from portal.common.time import validate_timezone
@@ -62,13 +61,18 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         )
 
     def listed(self) -> "PublicationQuerySet":
-        """What belongs in lists: everything that was not removed."""
-        return self.exclude(state=Publication.State.REMOVED)
+        """What belongs in lists: everything that was not removed, by itself or with its report."""
+        removed = Publication.State.REMOVED
+        return self.exclude(Q(state=removed) | Q(part__parent__state=removed))
+
+    def by_people(self) -> "PublicationQuerySet":
+        """What somebody published, without what runs publish beside their reports."""
+        return self.filter(part__isnull=True)
 
     def _where_report_is(self, condition: Q) -> "PublicationQuerySet":
         """Those of which the condition holds, and those whose report it holds of."""
-        allowed = Publication.objects.filter(condition).values("pk")
-        return self.alias(asked=Coalesce("part__parent", "pk")).filter(asked__in=allowed)
+        reports = Publication.objects.filter(condition, parts__isnull=False).values("pk")
+        return self.filter(Q(part__isnull=True) & condition | Q(part__parent__in=reports))
 
 
 class Publication(models.Model):

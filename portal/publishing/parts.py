@@ -130,19 +130,17 @@ def follow(announcement: plugs.Announcement) -> None:
     """
     if not isinstance(announcement, plugs.Published):
         return
-    report = announcement.edition
-    of_report = report.variant
+    report, by, at = announcement.edition, announcement.by, announcement.at
+    reason = f"With edition {report} of “{report.publication}”"
     for edition in parts_of(report):
         if not edition.is_good:
-            Edition.objects.filter(pk=edition.pk).update(state=Edition.State.GOOD)
-            edition.state = Edition.State.GOOD
+            _release(edition, reason, by=by, at=at)
         Variant.objects.filter(pk=edition.variant_id).update(
             version=edition.version_id,
-            title=of_report.title,
-            parameters=of_report.parameters,
+            title=report.variant.title,
+            parameters=report.variant.parameters,
         )
-        reason = f"With edition {report} of “{report.publication}”"
-        publish(edition, by=announcement.by, at=announcement.at, reason=reason)
+        publish(edition, by=by, at=at, reason=reason)
 
 
 def parts_of(edition: Edition) -> list[Edition]:
@@ -198,6 +196,13 @@ def held_with(edition: Edition) -> Edition | None:
 
 def _still_makes(report: Variant, part: Part) -> bool:
     return report.current is None or part.name in report.current.facts.get("parts", {})
+
+
+def _release(edition: Edition, reason: str, *, by: User | None, at: datetime) -> None:
+    Edition.objects.filter(pk=edition.pk).update(state=Edition.State.GOOD)
+    edition.state = Edition.State.GOOD
+    chart = edition.publication
+    record("release_edition", edition, by=by, at=at, publication=chart, reason=reason)
 
 
 def _state(edition: Edition) -> tuple[str, str]:

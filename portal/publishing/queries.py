@@ -31,15 +31,15 @@ class Story:
 
 
 def published_lately(user: User) -> PublicationQuerySet:
-    """What the person may see and what has something to show, last published first."""
-    readable = Publication.objects.visible_to(user).listed()
+    """What the person may see and what has something to show, last published first; charts only by their report."""
+    readable = Publication.objects.visible_to(user).listed().by_people()
     return by_freshness(readable.filter(variants__current__isnull=False))
 
 
 def yours(user: User) -> PublicationQuerySet:
     """What the person owns or their teams keep, last published first."""
     mine = Q(owner=user) | Q(team__in=user.teams.all())
-    return by_freshness(Publication.objects.visible_to(user).listed().filter(mine))
+    return by_freshness(Publication.objects.visible_to(user).listed().by_people().filter(mine))
 
 
 def by_freshness(publications: PublicationQuerySet) -> PublicationQuerySet:

@@ -32,6 +32,7 @@ from portal.runs import (
     programs,
     results,
     secrets,
+    table_schemas,
     tools,
 )
 from portal.runs.claims import Claim, Lease
@@ -131,7 +132,7 @@ class Direction:
         with self._step("Collect"):
             rendered = self._collect(place)
         with self._step("Check"):
-            rendered = self._check(rendered, place)
+            rendered = self._check(rendered, place, interpreter)
         with self._step("Publish"):
             return self._publish(rendered)
 
@@ -242,11 +243,15 @@ class Direction:
             self.logbook.say(f"metric {name} = {value}")
         return written
 
-    def _check(self, rendered: Rendered, place: Workplace) -> Rendered:
+    def _check(self, rendered: Rendered, place: Workplace, interpreter: Interpreter) -> Rendered:
         """The edition with the tally of its checks; it is never made without all its bytes."""
         for files in [rendered.files, *(one.rendered.files for one in self.made)]:
             _require_kept(files)
         judged = expectations.judge(self.run, place, rendered.metrics)
+        judged += table_schemas.judge(
+            self.run, place, interpreter, must_stop=lambda: self.lease.must_stop
+        )
+        self.lease.check()
         declared = [result.masked(self.heard.masked) for result in judged]
         for result in declared:
             self.logbook.say(result.in_words)

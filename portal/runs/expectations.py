@@ -6,6 +6,7 @@ from typing import Any
 
 from portal.common import children
 from portal.common.refusals import Refused
+from portal.publishing.declarations import SCHEMA_RULE
 from portal.publishing.models import Edition
 from portal.runs.checks import Result
 from portal.runs.models import CheckResult, Run
@@ -29,21 +30,17 @@ def judge(run: Run, place: Workplace, metrics: dict[str, float]) -> list[Result]
 
 
 def _by_file(declared: list[Check], place: Workplace) -> dict[Path, list[Check]]:
-    roots = _roots(place)
+    roots = place.stages
     found: dict[Path, list[Check]] = defaultdict(list)
     for check in declared:
-        if check["stage"] in roots:
+        if check["stage"] in roots and check["rule"] != SCHEMA_RULE:
             found[roots[check["stage"]] / check["file"]].append(check)
     return found
 
 
-def _roots(place: Workplace) -> dict[str, Path]:
-    return {"input": place.work, "output": place.output}
-
-
 def _judge_file(path: Path, checks: list[Check], run: Run, place: Workplace) -> list[Result]:
     name = checks[0]["file"]
-    if not any(path.resolve().is_relative_to(root.resolve()) for root in _roots(place).values()):
+    if not any(path.resolve().is_relative_to(root.resolve()) for root in place.stages.values()):
         return [unjudged(check, f"{name} is not in the run's folders.") for check in checks]
     try:
         results = children.call(

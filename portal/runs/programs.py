@@ -57,6 +57,28 @@ def command_for(
     )
 
 
+def schema_command(
+    check: dict[str, Any], run: Run, place: Workplace, interpreter: Interpreter
+) -> Command:
+    """The command by which the run's own packages judge a table by a schema of the bundle.
+
+    It gets the run's folders as the code had them: what readers get of them is stored already.
+    """
+    table = place.stages[check["stage"]] / check["file"]
+    arguments = [str(table), str(place.work / check["schema"]), json.dumps(check["masked"])]
+    job = Job(run.version.entry, {}, {}, place, interpreter.python, {})
+    given = _environment(run, job)
+    return Command(
+        [str(interpreter.python), "-m", "broadsheet._schema", *arguments],
+        place.work,
+        {name: value for name, value in given.items() if not name.startswith("BROADSHEET_")},
+        writable=place.writable,
+        readable=_readable(place, interpreter),
+        hidden=isolation.hidden(),
+        network=False,
+    )
+
+
 def wants_previous_files(version: Version) -> bool:
     """Whether the code compares with the files of the edition that readers see."""
     return bool(_wishes(version).get("previous_files", False))

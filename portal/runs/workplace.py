@@ -55,6 +55,11 @@ class Workplace:
         return (self.output, self.parts, self.home, self.temporary, self.sockets)
 
     @property
+    def stages(self) -> dict[str, Path]:
+        """Where the files lie that a declared check is about, by its stage."""
+        return {"input": self.work, "output": self.output}
+
+    @property
     def edition(self) -> Path:
         return self.root / "edition"
 

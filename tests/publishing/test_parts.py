@@ -11,10 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import User
-from portal.publishing import actions, parts
+from portal.publishing import actions, content, embeds, parts
 from portal.publishing.actions import Wish
 from portal.publishing.models import (
     Audience,
+    AuditEvent,
     Edition,
     Part,
     Publication,
@@ -167,6 +168,7 @@ def test_held_back_chart_is_shown_when_the_report_is_released(
 
     assert shown() == of_chart
     assert shown().is_good
+    assert AuditEvent.objects.filter(action="release_edition", publication=chart).count() == 1
 
 
 def test_held_back_chart_is_not_released_by_itself(
@@ -340,3 +342,48 @@ def test_kept_and_not_shown_moves_no_link(report: Publication, chart: Publicatio
 
     chart.refresh_from_db()
     assert (numbers, shown().number, chart.title) == ({"by-week": 2}, 1, "By week")
+
+
+def test_removed_report_takes_its_charts_with_it(
+    report: Publication, chart: Publication, alice: User, charlie: User, reading: Reading
+) -> None:
+    Publication.objects.filter(pk=report.pk).update(
+        state="removed", removed_at=MONDAY, removed_by=alice
+    )
+
+    page = reading(charlie).get("/visualizations/weekly-sales-by-week/")
+
+    assert page.status_code == 410
+    assert "Weekly sales" in page.content.decode()
+    assert not Publication.objects.listed().exists()
+
+
+def test_front_page_tells_of_a_report_and_not_of_each_of_its_charts(
+    chart: Publication, alice: User, reading: Reading
+) -> None:
+    home = reading(alice).get("/").context
+    found = reading(alice).get("/", {"q": "by week"}).content.decode()
+
+    for list_ in ("new", "yours"):
+        assert [story.publication.title for story in home[list_]] == ["Weekly sales"]
+    assert "By week" in found
+
+
+def test_embed_of_a_chart_follows_the_report(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    grant = embeds.create_grant(
+        chart,
+        variant=chart.variants.get(),
+        follows="latest",
+        label="Wiki",
+        origins=["https://wiki.example.com"],
+        by=alice,
+        at=MONDAY,
+    )
+
+    refreshed(report, made(text="newer"), minute=1)
+
+    page = Client(headers={"host": "127.0.0.1:8000"}).get(embeds.embed_url(grant))
+    assert content.grant_url(grant, shown()) in page.content.decode()
+    assert shown().number == 2

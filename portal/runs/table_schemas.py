@@ -1,0 +1,104 @@
+"""Tables judged by a schema of pandera, which is the author's code: behind the walls, with the run's own packages."""
+
+import json
+from typing import Any
+
+from portal.common.text import one_line
+from portal.publishing.declarations import LONGEST_NAME, SCHEMA_RULE
+from portal.runs import isolation, programs
+from portal.runs.checks import Result
+from portal.runs.environments.pins import Interpreter
+from portal.runs.models import Run
+from portal.runs.sandbox import Ending, Limits, MustStop
+from portal.runs.sandbox import process as sandbox
+from portal.runs.tables import LONGEST_TEXT, SAMPLE_COLUMNS, SAMPLE_ROWS, unjudged
+from portal.runs.workplace import Workplace
+
+JUDGE_SECONDS = 120
+RECORD = "\x1e"
+MOST_FAILURES = 50
+Check = dict[str, Any]
+
+
+def judge(
+    run: Run, place: Workplace, interpreter: Interpreter, *, must_stop: MustStop
+) -> list[Result]:
+    """The results of the manifest's checks that name a schema: one for each failure, or one that it passed."""
+    declared = run.version.manifest.get("checks", [])
+    results: list[Result] = []
+    for check in declared:
+        if check["rule"] == SCHEMA_RULE:
+            results += _judged(check, run, place, interpreter, must_stop)
+    return results
+
+
+def _judged(
+    check: Check, run: Run, place: Workplace, interpreter: Interpreter, must_stop: MustStop
+) -> list[Result]:
+    limits = programs.limits_for(run.version)
+    said: list[str] = []
+    outcome = sandbox.run(
+        programs.schema_command(check, run, place, interpreter),
+        Limits(JUDGE_SECONDS, memory_mb=limits.memory_mb, processes=limits.processes),
+        said.append,
+        must_stop=must_stop,
+        level=isolation.level(),
+    )
+    if outcome.ending == Ending.TOO_SLOW:
+        return [unjudged(check, f"Judging it took longer than {JUDGE_SECONDS} seconds.")]
+    return results_of(check, "".join(said))
+
+
+def results_of(check: Check, output: str) -> list[Result]:
+    """What the judge's output says, read strictly: the schema may print anything."""
+    try:
+        verdict = json.loads(output.rpartition(RECORD)[2])
+        if "trouble" in verdict:
+            return [unjudged(check, str(verdict["trouble"]))]
+        total = _count(verdict["total"])
+        failures = [_failed(check, failure, total) for failure in verdict["failures"]]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        last = one_line(output[-LONGEST_TEXT:], length=LONGEST_TEXT)
+        return [unjudged(check, f"It could not be judged. {last}")]
+    return failures[:MOST_FAILURES] or [_passed(check, total)]
+
+
+def _passed(check: Check, total: int) -> Result:
+    return Result(
+        name=check["name"],
+        stage=check["stage"],
+        severity=check["severity"],
+        passed=True,
+        expected=check["schema"],
+        failing=0,
+        total=total,
+    )
+
+
+def _failed(check: Check, failure: Any, total: int) -> Result:
+    rule, failing = str(failure["check"]), failure["failing"]
+    what = " ".join(filter(None, [str(failure["column"]), rule]))
+    return Result(
+        name=one_line(f"{check['name']}: {what}", length=LONGEST_NAME),
+        stage=check["stage"],
+        severity=check["severity"],
+        passed=False,
+        observed=one_line(str(failure["observed"]), length=LONGEST_TEXT),
+        expected=one_line(rule, length=LONGEST_TEXT),
+        failing=None if failing is None else min(_count(failing), total),
+        total=None if failing is None else total,
+        sample=[_row(row) for row in failure["sample"][:SAMPLE_ROWS]],
+    )
+
+
+def _row(row: Any) -> dict[str, str]:
+    return {
+        one_line(str(name), length=LONGEST_NAME): one_line(str(cell), length=LONGEST_TEXT)
+        for name, cell in list(row.items())[:SAMPLE_COLUMNS]
+    }
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise ValueError(value)
+    return value
