@@ -214,7 +214,7 @@ class Direction:
         for file in rendered.files:
             if not kept.exists(storage.blob_name(file.digest)):
                 raise PlatformError(f"The store lost {file.path} again; look at its disk.")
-        declared = expectations.judge(self.run, place, rendered.metrics)
+        declared = expectations.judge(self.run, place, rendered.metrics, meanwhile=self.lease.check)
         for result in declared:
             self.logbook.say(result.in_words)
         self.results += declared
