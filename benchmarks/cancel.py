@@ -1,6 +1,6 @@
 """How long a cancel takes: seconds from asking to the state `cancelled`, with real processes.
 
-    python benchmarks/cancel.py [--times 5] [--level bubblewrap]
+    python benchmarks/cancel.py [--times 5]
 
 Runs that sleep, that ignore SIGTERM, that write without end, and that leave children behind in sessions
 of their own are started by the director as a worker would, and cancelled as the page does it; and one
@@ -14,12 +14,13 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import runs
 
 READY = "print('ready', flush=True)\n"
 FORKING = """
@@ -44,12 +45,11 @@ QUEUED = "waits in the queue"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--level", default="", help="of isolation; default: the strongest here")
-    arguments = parser.parse_args()
+    times = parser.parse_args().times
     with tempfile.TemporaryDirectory(prefix="cancel-", ignore_cleanup_errors=True) as folder:
-        _set_up(Path(folder), arguments.level)
-        took = {way: _measure(source, arguments.times) for way, source in WAYS.items()}
-        took[QUEUED] = _measure("", arguments.times)
+        runs.set_up(Path(folder))
+        took = {way: _measure(source, times) for way, source in WAYS.items()}
+        took[QUEUED] = _measure("", times)
     left = sum(len(left) for each in took.values() for _, left in each)
     for way, each in took.items():
         seconds = [second for second, _ in each]
@@ -58,29 +58,6 @@ def main() -> None:
     every = [second for way, each in took.items() if way != QUEUED for second, _ in each]
     figures = {"p50_s": round(statistics.median(every), 2), "max_s": round(max(every), 2)}
     print(json.dumps(figures | {"cancels": len(every), "processes_left": left}))
-
-
-def _set_up(folder: Path, level: str) -> None:
-    folder.chmod(0o711)  # the code of a run may be another user
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
-        "BROADSHEET_ENV": "development",
-        "BROADSHEET_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody answers: the director is called here
-    }
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    from portal.runs import isolation
-    from portal.runs.sandbox import Level
-
-    if level:
-        chosen = Level(level)
-        isolation.level = lambda: chosen
 
 
 def _measure(source: str, times: int) -> list[tuple[float, set[int]]]:
@@ -95,8 +72,8 @@ def _cancel(source: str) -> tuple[float, set[int]]:
     from portal.runs import actions
     from portal.runs.models import Run
 
-    run = _queue(source or "pass")
-    worker = _worker(run.pk) if source else None
+    run = runs.queue(source or "pass")
+    worker = runs.start_worker(run.pk) if source else None
     if worker:
         _until(lambda: run.log_chunks.filter(text__contains="ready").exists())
     began = time.perf_counter()
@@ -107,49 +84,6 @@ def _cancel(source: str) -> tuple[float, set[int]]:
     if worker:
         worker.join()
     return seconds, left
-
-
-def _worker(pk: int) -> threading.Thread:
-    from django.db import connections
-
-    from portal.runs import director
-
-    def work() -> None:
-        director.direct(pk, worker="benchmark")
-        connections.close_all()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
-
-
-def _queue(source: str):  # type: ignore[no-untyped-def]
-    """A run of a new publication of the author."""
-    from django.utils import timezone
-
-    from portal.accounts.models import Role, User
-    from portal.publishing.actions import Bundle, Wish, publish_bundle
-    from portal.publishing.trees import store_files
-
-    author, _ = User.objects.get_or_create(username="author", defaults={"role": Role.AUTHOR})
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "main.py").write_text(source)
-        files = store_files(Path(folder))
-    bundle = Bundle(
-        files=files,
-        entry="main.py",
-        format="script",
-        executes=True,
-        manifest={},
-        facts={},
-        kind="report",
-        title="Cancelled",
-        summary="",
-        rendered=None,
-    )
-    wish = Wish(slug=f"r{time.monotonic_ns()}", create=True)
-    version = publish_bundle(bundle, wish, by=author, at=timezone.now())
-    return version.runs.select_related("requested_by", "variant__publication").get()
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ _OTHER_SEQUENCES = (
         r"\x1b(?:\[(?![0-9;]*m)[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Z])"
     )
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def to_html(text: str) -> str:

@@ -72,6 +72,11 @@ def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def problem_key(request: HttpRequest) -> str:
+    """Under which name a problem's code is told: the API promises `code`."""
+    return "code" if is_api(request) else "error"
+
+
 def wants_json(request: HttpRequest) -> bool:
     """Whether a program asks: on an address of the API, or it names JSON and does not name HTML."""
     if is_api(request):
@@ -84,8 +89,8 @@ def answer(request: HttpRequest, problem: Problem, *, message: str = "") -> Http
     """The problem as a page or as `{"error": code, "message": sentence}`; the API says `code` for `error`."""
     sentence = one_line(message, length=500) or problem.message
     if wants_json(request):
-        key = "code" if is_api(request) else "error"
-        return JsonResponse({key: problem.code, "message": sentence}, status=problem.status)
+        told = {problem_key(request): problem.code, "message": sentence}
+        return JsonResponse(told, status=problem.status)
     template = "errors/fault.html" if problem.status >= 500 else "errors/problem.html"
     context = {"problem": problem, "message": sentence, "request_id": _request_id(request)}
     return render(request, template, context, status=problem.status)

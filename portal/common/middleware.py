@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from portal.common.errors import problem_key
+
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _REQUEST_ID = re.compile(r"^[\w-]{8,64}$")
@@ -107,18 +109,22 @@ def refuse_odd_requests(get_response: Handler) -> Handler:
             and request.headers.get("Sec-Fetch-Site") == "cross-site"
         ):
             return _refuse(
+                request,
                 403,
                 "cross_site",
                 "Another site asked for this change. Open Broadsheet and do it there.",
             )
         if request.headers.get("Content-Encoding", "identity") != "identity":
             return _refuse(
-                415, "encoding_not_allowed", "Send the body as it is, without Content-Encoding."
+                request,
+                415,
+                "encoding_not_allowed",
+                "Send the body as it is, without Content-Encoding.",
             )
         return get_response(request)
 
     return middleware
 
 
-def _refuse(status: int, code: str, message: str) -> HttpResponse:
-    return JsonResponse({"error": code, "message": message}, status=status)
+def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    return JsonResponse({problem_key(request): code, "message": message}, status=status)

@@ -247,7 +247,7 @@ class Direction:
         """The edition with the tally of its checks; it is never made without all its bytes."""
         for files in [rendered.files, *(one.rendered.files for one in self.made)]:
             _require_kept(files)
-        judged = expectations.judge(self.run, place, rendered.metrics)
+        judged = expectations.judge(self.run, place, rendered.metrics, meanwhile=self.lease.check)
         judged += table_schemas.judge(
             self.run, place, interpreter, must_stop=lambda: self.lease.must_stop
         )

@@ -1,6 +1,7 @@
 """What a manifest declares about data, held against the files and metrics of a run that has ended."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,21 @@ JUDGE_SECONDS = 120
 Check = dict[str, Any]
 
 
-def judge(run: Run, place: Workplace, metrics: dict[str, float]) -> list[Result]:
-    """The results of `[[checks]]`: those of files first, file by file, then those of metrics."""
+def judge(
+    run: Run,
+    place: Workplace,
+    metrics: dict[str, float],
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """The results of `[[checks]]`: those of files first, file by file, then those of metrics.
+
+    `meanwhile` is called several times a second while files are read; it raises what ends that.
+    """
     declared: list[Check] = run.version.manifest.get("checks", [])
     results: list[Result] = []
     for path, checks in _by_file(declared, place).items():
-        results += _judge_file(path, checks, run, place)
+        results += _judge_file(path, checks, run, place, meanwhile)
     current = run.variant.current
     shown = current.metrics if current else {}
     of_metrics = [check for check in declared if check["stage"] == "metrics"]
@@ -38,7 +48,13 @@ def _by_file(declared: list[Check], place: Workplace) -> dict[Path, list[Check]]
     return found
 
 
-def _judge_file(path: Path, checks: list[Check], run: Run, place: Workplace) -> list[Result]:
+def _judge_file(
+    path: Path,
+    checks: list[Check],
+    run: Run,
+    place: Workplace,
+    meanwhile: Callable[[], object],
+) -> list[Result]:
     name = checks[0]["file"]
     if not any(path.resolve().is_relative_to(root.resolve()) for root in place.stages.values()):
         return [unjudged(check, f"{name} is not in the run's folders.") for check in checks]
@@ -46,6 +62,7 @@ def _judge_file(path: Path, checks: list[Check], run: Run, place: Workplace) -> 
         results = children.call(
             "portal.runs.tables:judge",
             wall_seconds=JUDGE_SECONDS,
+            meanwhile=meanwhile,
             path=str(path),
             checks=checks,
             moment=run.logical_time.isoformat(),

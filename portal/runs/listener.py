@@ -89,10 +89,10 @@ class Listener:
         if record is not None:
             self._hear_record(self.masked.inside(record))
             return
-        line = _last_state(self.masked(line)).replace("\x00", "")
+        line = _last_state(self.masked(line))
         for start in range(0, max(1, len(line)), LONGEST_LINE):
             piece = line[start : start + LONGEST_LINE]
-            self.last.append(ansi.to_text(piece) if "\x1b" in piece else piece)
+            self.last.append(piece if piece.isprintable() else ansi.to_text(piece))
             self.logbook.say(piece)
 
     def _redraw(self) -> None:
@@ -100,7 +100,7 @@ class Listener:
         state = _last_state(self._rest)
         kept = state[:LONGEST_LINE]
         self._rest = f"{kept}\r" if self._rest.endswith("\r") else f"\r{kept}"
-        self.logbook.redraw(self.masked(state).replace("\x00", ""))
+        self.logbook.redraw(self.masked(state))
 
     def _hear_record(self, record: dict[str, Any]) -> None:
         cell, of = _count(record.get("cell")), _count(record.get("of"))
@@ -115,7 +115,7 @@ class Listener:
             case "error":
                 self.error = record
                 self.last.clear()
-                self.last.extend(_text(record, "traceback").splitlines())
+                self.last.extend(ansi.to_text(_text(record, "traceback")).splitlines())
                 name, message = _text(record, "name"), _text(record, "message")
                 self.logbook.say(f"{self.where} raised {name}: {message}")
 

@@ -3,6 +3,7 @@
 Everything is written under the run's claim, so a worker that lost it adds nothing.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from portal.common.text import one_line
 from portal.runs.claims import Claim
 from portal.runs.models import LogChunk
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
 WRITE_SECONDS = 0.4  # a line is on the page within a second, which asks as often
 REDRAW_SECONDS = 5.0  # how often the log gets the state of a progress bar
 CHUNK_CHARACTERS = 64_000
@@ -35,6 +37,8 @@ class Logbook:
     _redrawn: str = ""  # the state of a progress bar that is not in the log yet
     _drawn: str = ""  # the one that is its last line
     _drawn_at: float = float("-inf")
+    _second: int = -1
+    _stamp: str = ""
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
@@ -117,7 +121,16 @@ class Logbook:
             self.write()
 
     def _add(self, line: str) -> None:
-        self._lines.append(f"{timezone.now():%H:%M:%S} {line}".rstrip())
+        if not line.isprintable():
+            line = _UNSTORABLE.sub("", line)
+        self._lines.append(f"{self._time_of_day()} {line}".rstrip())
+
+    def _time_of_day(self) -> str:
+        """Formatted once a second: code may write a hundred thousand lines in one."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._stamp = second, f"{timezone.now():%H:%M:%S}"
+        return self._stamp
 
     def _take_redrawn(self) -> None:
         if self._redrawn and self._written - self._drawn_at >= REDRAW_SECONDS:

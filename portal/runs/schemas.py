@@ -87,7 +87,7 @@ class ResourcesOut(Schema):
     isolation: str = Field("", description="How strong the walls around the code were")
     curve: list[list[float]] = Field(
         [],
-        description="Points of [seconds, per cent of one core, MB], at most 241, however long it took",
+        description="Points of [seconds, per cent of one core, MB], at most 240, however long it took",
     )
 
 

@@ -239,7 +239,7 @@ def _live_context(found: Run, log: logs.Part) -> dict[str, Any]:
         "doing": found.doing or next((step.name for step in told if step.is_running), "Starting"),
         "running_seconds": steps.running_seconds(found, at=now),
         "usage": pictures.usage_of(found),
-        "results": list(found.check_results.order_by("passed", "pk")),
+        "results": list(found.check_results.order_by("passed", "pk")) if found.is_finished else [],
         "time_limit": found.version.manifest.get("run", {}).get("time_limit_seconds"),
     }
 

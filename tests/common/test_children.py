@@ -54,6 +54,19 @@ def test_call_raises_the_refusal_of_the_function():
     assert str(refused) == "The file is too blue. Make it green."
 
 
+def test_caller_may_end_the_child_meanwhile(tmp_path):
+    pid_file = tmp_path / "pid"
+
+    def enough():
+        if pid_file.exists() and pid_file.read_text():
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        children.call(f"{ERRANDS}:sleep", seconds=60, pid_file=str(pid_file), meanwhile=enough)
+
+    assert wait_until_gone(written(pid_file))
+
+
 @pytest.mark.parametrize("function", ["fail", "abort", "not_json"])
 def test_call_refuses_when_the_function_fails(function):
     refused = refusal_of(function)

@@ -9,13 +9,14 @@ ROOT = Path(settings.BASE_DIR)
 CODE = re.compile(r'(?:Refused\(\s*|^    code = )"([a-z_]+)"', re.MULTILINE)
 
 
-def test_guide_for_authors_names_every_code() -> None:
+def test_guides_name_every_code() -> None:
     sources = [
         source
         for room in ("portal", "reports", "visualizations", "registry")
         for source in (ROOT / room).rglob("*.py")
     ]
-    guide = (ROOT / "docs" / "author.md").read_text("utf-8")
+    guides = [ROOT / "docs" / name for name in ("author.md", "api.md")]
+    guide = "".join(path.read_text("utf-8") for path in guides)
 
     codes = {code for source in sources for code in CODE.findall(source.read_text("utf-8"))}
 

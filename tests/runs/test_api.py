@@ -184,6 +184,12 @@ def test_address_that_is_none_answers_json(signed_in: Client) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+def test_odd_request_is_turned_away_in_the_same_form(signed_in: Client, run: Run) -> None:
+    answer = signed_in.post(f"{RUNS}{run.pk}/cancel/", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+
+
 def test_change_needs_the_csrf_token_of_the_session(
     run: Run, alice: User, settings: LazySettings
 ) -> None:

@@ -131,8 +131,17 @@ def test_progress_bar_without_end_is_told_and_takes_no_room(heard: Listener, not
     assert len(heard._rest) < 20
 
 
+def test_last_words_of_a_cell_are_plain(heard: Listener) -> None:
+    heard.hear(record("error", name="E", message="m", traceback="\x1b[31ma\x00\ud800\x1b[0m\nb"))
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert error is not None
+    assert error.last_words == "a\nb"
+
+
 def test_colours_stay_in_the_log_and_not_in_last_words(heard: Listener, notes: Notes) -> None:
-    heard.hear("\x1b[31mValueError\x1b[0m: no\x00 data\n")
+    heard.hear("\x1b[31mValueError\x1b[0m: no data\n")
 
     error = error_of("main.py", outcome(), LIMITS, heard)
 

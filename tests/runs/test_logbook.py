@@ -63,3 +63,11 @@ def test_last_state_of_a_progress_bar_is_logged_once(book: Logbook, run: Run) ->
     book.write()
 
     assert lines(run) == ["100 %", "done", "100 %"]
+
+
+def test_what_no_database_takes_is_left_out(book: Logbook, run: Run) -> None:
+    book.say("a\x00b\ud800c")
+    book.redraw("\ud8001 %")
+    book.write()
+
+    assert lines(run) == ["abc", "1 %"]

@@ -123,6 +123,7 @@ def test_page_of_a_run_asks_again_until_it_has_finished(
     client: Client, run: Run, alice: User
 ) -> None:
     client.force_login(alice)
+    claims.claim(run.pk, worker="w", at=MONDAY)
     going = client.get(f"/operations/runs/{run.pk}/live/").content.decode()
 
     end(run, "failed", error="main.py, line 2: ValueError: no data", fault="bundle")
@@ -131,6 +132,21 @@ def test_page_of_a_run_asks_again_until_it_has_finished(
     assert 'hx-trigger="every 400ms" hx-sync="this:drop"' in going
     assert "hx-trigger" not in ended
     assert "main.py, line 2: ValueError: no data" in ended
+
+
+def test_page_draws_what_the_run_uses(client: Client, run: Run, alice: User) -> None:
+    curve = [[1.0, 50, 100], [2.0, 150, 400]]
+    known = {"curve": curve, "cpu_seconds": 2.0, "peak_mb": 400, "memory_limit_mb": 800}
+    Run.objects.update(resources=known)
+    client.force_login(alice)
+
+    pages = [client.get(path).content.decode() for path in paths_of(run)[:2]]
+
+    for page in pages:
+        assert "Processor over 2.0\N{NO-BREAK SPACE}s: 100 % of one core on average" in page
+        assert "at most 400 MB; the limit is 800 MB." in page
+        assert "dashed: limit" in page
+        assert "style=" not in page
 
 
 def test_live_page_brings_only_the_new_part_of_the_log(

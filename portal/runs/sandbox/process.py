@@ -34,7 +34,7 @@ WEIGH_SECONDS = 0.25
 MEASURE_SECONDS = 1.0
 MEASURE_SHARE = 20  # looking at the disk takes at most one part in so many
 CHUNK = 1 << 16
-MOST_CHUNKS = 4
+MOST_CHUNKS = 2
 END_BYTES = 50_000  # of the output: kept from the end when its middle is left out
 
 
