@@ -9,6 +9,7 @@ from ninja import Field, Schema
 
 from portal.publishing.links import path_of
 from portal.publishing.models import Edition, Publication
+from portal.runs import programs
 from portal.runs.environments import pins
 from portal.runs.models import CheckResult, Run
 from portal.runs.steps import running_seconds, steps_of
@@ -89,6 +90,7 @@ class ResourcesOut(Schema):
         [],
         description="Points of [seconds, per cent of one core, MB], at most 240, however long it took",
     )
+    secrets: list[str] = Field([], description="Names of the secrets that it was given")
 
 
 class EnvironmentOut(Schema):
@@ -117,10 +119,14 @@ class RunDetailOut(RunOut):
     environment: EnvironmentOut
     bundle: str = Field(description="SHA-256 of the files that the author uploaded")
     entry: str
+    code: str = Field(description="What was executed: the entry, or the command")
     parameters: dict[str, Any]
     time_limit_seconds: float | None
     exit_code: int | None
     last_words: str = Field(description="The end of what the code said before it failed")
+    failed_code: dict[str, Any] = Field(
+        description="Where a notebook failed: cell, of, line, and the lines around it; else empty"
+    )
     checks: ChecksOut
 
 
@@ -144,16 +150,17 @@ def summary_of(run: Run, *, at: datetime) -> dict[str, Any]:
 
 def detail_of(run: Run, *, at: datetime) -> dict[str, Any]:
     """For `RunDetailOut`."""
-    plain = ("attempts", "worker", "cancelled_at", "exit_code", "last_words", "resources")
+    plain = ("attempts", "worker", "cancelled_at", "exit_code", "last_words", "failed_code")
     return (
         summary_of(run, at=at)
-        | {name: getattr(run, name) for name in plain}
+        | {name: getattr(run, name) for name in (*plain, "resources")}
         | {
             "cancelled_by": run.cancelled_by.username if run.cancelled_by else None,
             "steps": [vars(step) for step in steps_of(run, at=at)],
             "environment": _environment(run),
             "bundle": run.version.bundle_id,
             "entry": run.version.entry,
+            "code": programs.called(run.version),
             "parameters": run.variant.parameters,
             "time_limit_seconds": run.version.manifest.get("run", {}).get("time_limit_seconds"),
             "checks": _tally(run),
