@@ -17,8 +17,9 @@ from portal.publishing import plugs
 from portal.publishing.actions import roll_back
 from portal.publishing.models import AuditEvent, Edition, PublishEvent, Variant
 from portal.runs import actions, claims, director, endings, logs, secrets
+from portal.runs.environments import pins
 from portal.runs.errors import Fenced
-from portal.runs.models import Run
+from portal.runs.models import Environment, Run
 from tests.runs.authors import CONSTANT, COUNTING, publish_notebook, publish_script
 from tests.runs.conftest import MONDAY
 
@@ -305,6 +306,28 @@ def test_cancel_ends_code_that_does_not_listen_and_says_who_asked(alice: User, b
     assert (run.state, run.cancelled_by, run.cancelled_at) == ("cancelled", bob, MONDAY)
     assert AuditEvent.objects.get(action="cancel_run").by == bob
     assert processes.children_of(os.getpid()) == set()
+
+
+def test_cancel_ends_the_wait_for_an_environment(alice: User) -> None:
+    run = publish_script(COUNTING, by=alice, at=MONDAY).runs.get()
+    pins.pin(run.version, "six==1.17.0\n", "3.11")
+    Environment.objects.update(
+        state="building", token="of another", lease_until=timezone.now() + timedelta(hours=1)
+    )
+    worker = threading.Thread(target=directed, args=[run.pk])
+    worker.start()
+    while not run.log_chunks.filter(text__contains="waiting for it").exists():
+        time.sleep(0.05)
+
+    actions.cancel_run(run, by=alice, at=MONDAY)
+
+    worker.join()
+    run.refresh_from_db()
+    assert run.state == Run.State.CANCELLED
+    assert [(step["name"], step["ok"]) for step in run.steps] == [
+        ("Fetch bundle", True),
+        ("Prepare environment", False),
+    ]
 
 
 def test_long_log_keeps_its_beginning_and_its_end(alice: User) -> None:
