@@ -253,8 +253,7 @@ def _follow_report(publication: Publication, report: Publication, one: Made | No
 
 
 def _title(one: Made) -> str:
-    said = one.title or str(one.rendered.facts.get("title") or "")
-    return one_line(said) or label(one.name.replace("-", "_"))
+    return one_line(one.title) or label(one.name.replace("-", "_"))
 
 
 def _version(publication: Publication, version: Version) -> Version:

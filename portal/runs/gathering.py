@@ -44,8 +44,8 @@ def _gathered(part: PartSaid, place: Workplace, data_as_of: datetime | None) -> 
     produced = made["produced"]
     return Made(
         name=part.name,
-        title=part.title,
-        summary=part.summary,
+        title=part.title or produced["title"],
+        summary=part.summary or produced["summary"],
         rendered=Rendered(
             files=store_files(target),
             entry=produced["entry"],

@@ -44,6 +44,7 @@ def test_charts_and_tables_are_refreshed_held_back_and_released_with_the_report(
     table = Publication.objects.get(slug="counting-orders")
     assert "figure “by-week”" in log_of(first)
     assert (chart.title, table.title) == ("Sales by week", "Orders")
+    assert table.summary == "1 row, 2 columns"
     assert chart.editions.get().data_as_of == MONDAY
     assert "plotly" in page_of(chart.editions.get()).lower()
     assert table.editions.get().tree.entries.filter(path="orders.csv").exists()
