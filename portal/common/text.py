@@ -6,7 +6,13 @@ import unicodedata
 # Bidirectional overrides and invisible marks can make a name read as something else (Trojan Source, CVE-2021-42574).
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SLUG_LENGTH = 80
+
+
+def storable(text: str) -> str:
+    """The text without what no database keeps: NUL, and halves of surrogate pairs."""
+    return text if text.isprintable() else _UNSTORABLE.sub("", text)
 
 
 def clean(text: str, *, length: int | None = None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.common import ansi
-from portal.common.text import one_line
+from portal.common.text import one_line, storable
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
 from portal.runs.masking import Masking
@@ -253,9 +253,7 @@ def _last_state(line: str) -> str:
 
 
 def _text(record: dict[str, Any], key: str) -> str:
-    """What stands in a record, without what no database keeps (NUL, halves of surrogate pairs)."""
-    text = str(record.get(key) or "").replace("\x00", "")
-    return text.encode("utf-8", "replace").decode()
+    return storable(str(record.get(key) or ""))
 
 
 def _record(line: str) -> dict[str, Any] | None:

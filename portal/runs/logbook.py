@@ -3,7 +3,6 @@
 Everything is written under the run's claim, so a worker that lost it adds nothing.
 """
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +13,10 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from portal.common.text import one_line
+from portal.common.text import one_line, storable
 from portal.runs.claims import Claim
 from portal.runs.models import LogChunk
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database takes them
 WRITE_SECONDS = 0.4  # a line is on the page within a second, which asks as often
 REDRAW_SECONDS = 5.0  # how often the log gets the state of a progress bar
 CHUNK_CHARACTERS = 64_000
@@ -121,9 +119,7 @@ class Logbook:
             self.write()
 
     def _add(self, line: str) -> None:
-        if not line.isprintable():
-            line = _UNSTORABLE.sub("", line)
-        self._lines.append(f"{self._time_of_day()} {line}".rstrip())
+        self._lines.append(f"{self._time_of_day()} {storable(line)}".rstrip())
 
     def _time_of_day(self) -> str:
         """Formatted once a second: code may write a hundred thousand lines in one."""

@@ -331,7 +331,7 @@ def test_error_without_source_shows_none(error: dict[str, Any]) -> None:
 
 def test_record_that_no_database_could_keep_is_mended(notes: Notes, heard: Listener) -> None:
     heard.hear(
-        record("error", name="E", message="a\0b", traceback="\ud800", source="c\0d", line="x")
+        record("error", name="E", message="a\0b", traceback="t\ud800", source="c\0d", line="x")
     )
 
     error = error_of("sales.ipynb", outcome(), LIMITS, heard)
