@@ -33,7 +33,6 @@ from portal.runs import (
     results,
     secrets,
     table_schemas,
-    tools,
 )
 from portal.runs.claims import Claim, Lease
 from portal.runs.environments import pins
@@ -123,7 +122,6 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
-            tools.survey_once(at=timezone.now())
             found, given = programs.tools_for(self.run.version), self._given()
             interpreter = self._interpreter(place)
             command = programs.command_for(self.run, place, interpreter, found, given)

@@ -7,7 +7,7 @@ from celery.signals import worker_init
 from django.utils import timezone
 
 from portal.common.tasks import background_task
-from portal.runs import director, isolation
+from portal.runs import director, isolation, tools
 
 
 @background_task
@@ -17,6 +17,7 @@ def execute_run(run_id: int) -> None:
 
 
 @worker_init.connect
-def find_isolation(**_: object) -> None:
+def look_around(**_: object) -> None:
     """Before the first run, and inherited by the processes that execute them."""
     isolation.survey(at=timezone.now())
+    tools.survey(at=timezone.now())

@@ -109,12 +109,6 @@ def survey(*, at: datetime) -> Survey:
     return found
 
 
-def survey_once(*, at: datetime) -> None:
-    """Look for what this process has not looked for yet."""
-    if not _found.keys() >= _registered.keys():
-        survey(at=at)
-
-
 def last_survey() -> Survey | None:
     """What a process of this machine found last; None before the first worker has started here."""
     try:

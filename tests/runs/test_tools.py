@@ -60,10 +60,9 @@ def test_tool_that_does_not_work_is_not_there(tmp_path: Path, script: str, reaso
 
 
 def test_tool_is_looked_for_once(tmp_path: Path) -> None:
-    tools.survey_once(at=MONDAY)
-    install(tmp_path, "echo 1.8.24")
+    tools.survey(at=MONDAY)
 
-    tools.survey_once(at=MONDAY)
+    install(tmp_path, "echo 1.8.24")
 
     with pytest.raises(ToolMissing, match="quarto is not on its PATH"):
         tools.need(QUARTO, called="a.qmd")
