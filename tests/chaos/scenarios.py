@@ -262,9 +262,11 @@ def graceful_stop(folder: Path) -> dict[str, object]:
     stops = 0
     from portal.runs.models import ACTIVE, Run
 
-    while Run.objects.filter(state__in=ACTIVE).exists() or not stops:
+    active, running = (Run.objects.filter(state__in=states) for states in (ACTIVE, ["running"]))
+    while active.exists() or not stops:
         worker = stage.all.start_worker()
-        time.sleep(3)
+        wait_until(lambda: running.exists() or not active.exists(), seconds=LONG)
+        time.sleep(1)
         worker.terminate()
         worker.wait(timeout=LONG)
         stage.all.workers.remove(worker)
