@@ -7,10 +7,8 @@ TEXT_LIMIT = 400_000  # characters of one output; beyond it the middle is left o
 
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
-_OTHER_SEQUENCES = (
-    re.compile(  # ECMA-48 section 5.4: control sequences, then strings such as titles and links
-        r"\x1b(?:\[(?![0-9;]*m)[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Z])"
-    )
+_OTHER_SEQUENCES = re.compile(  # ECMA-48 section 5.4: control sequences, then strings such as titles and links
+    r"\x1b(?:\[(?![0-9;]*m)[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-Z])"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 

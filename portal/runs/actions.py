@@ -13,7 +13,7 @@ from portal.runs.models import ACTIVE, Run
 
 
 class NothingToRun(Exception):
-    """The version is finished content, not code."""
+    """The version is finished content, not code, or its publication was removed."""
 
 
 class NotFinished(Exception):
@@ -59,7 +59,7 @@ def request_first_run(version: Version, variant: Variant, by: User, at: datetime
 def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
     """The run of the variant's version that is queued or running already, else a new one.
 
-    :raises NothingToRun: when the version is not code.
+    :raises NothingToRun: when the version is not code, or not to be run any more.
     :raises PermissionDenied: when the person may not refresh it.
     """
     require_edit(by, variant.publication)
@@ -87,7 +87,7 @@ def run_again(run: Run, *, by: User, at: datetime) -> Run:
     now, and not when they see a later logical time.
 
     :raises NotFinished: when the run itself has not ended.
-    :raises NothingToRun: when its version is not code.
+    :raises NothingToRun: when its version is not code, or not to be run any more.
     :raises PermissionDenied: when the person may not refresh it.
     """
     require_edit(by, run.variant.publication)
@@ -137,9 +137,15 @@ def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
 
 
 def _lock(variant: Variant) -> Variant:
-    """The variant as it is now; whoever else wants to queue a run of it waits."""
-    return (
+    """The variant as it is now; whoever else wants to queue a run of it waits.
+
+    :raises NothingToRun: when its publication was removed.
+    """
+    locked = (
         Variant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version", "publication")
         .get(pk=variant.pk)
     )
+    if locked.publication.is_removed:
+        raise NothingToRun(f"“{locked.publication}” was removed. It is not refreshed any more.")
+    return locked

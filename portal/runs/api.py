@@ -16,6 +16,7 @@ from portal.runs.models import Run
 from portal.runs.schemas import RunDetailOut, RunOut, RunsOut, detail_of, summary_of
 
 PAGE_SIZE, LARGEST_PAGE = 30, 100
+SLUG = "^[-a-zA-Z0-9_]+$"
 SEQUENCE = "X-Log-Sequence"
 
 router = Router(tags=["runs"])
@@ -24,8 +25,8 @@ router = Router(tags=["runs"])
 @router.get("/", response={200: RunsOut, **READING}, url_name="runs")
 def list_runs(
     request: HttpRequest,
-    publication: Annotated[str | None, Query(description="Slug")] = None,
-    variant: Annotated[str | None, Query(description="Slug")] = None,
+    publication: Annotated[str | None, Query(description="Slug", pattern=SLUG)] = None,
+    variant: Annotated[str | None, Query(description="Slug", pattern=SLUG)] = None,
     state: Run.State | None = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE_SIZE,
     cursor: Annotated[int | None, Query(ge=1, description="`next` of the page before")] = None,

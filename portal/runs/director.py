@@ -213,7 +213,13 @@ class Direction:
         entry = programs.shown_file(self.run.version, place.output)
         written, said = self._results(place), self.heard.said
         data_as_of = said.data_as_of or _moment(written.get("data_as_of", ""))
-        self.made = gathering.gather(said.parts.values(), place, data_as_of=data_as_of)
+        self.made = gathering.gather(
+            said.parts.values(),
+            place,
+            data_as_of=data_as_of,
+            masked=self.heard.masked,
+            meanwhile=self.lease.check,
+        )
         made = children.call(
             "portal.publishing.workshop:produce",
             wall_seconds=COLLECT_SECONDS,
@@ -235,7 +241,9 @@ class Direction:
         path = place.output / results.NAME
         if path.is_symlink() or not path.is_file():
             return {}  # a link is refused where all files are looked at
-        written: dict[str, Any] = children.call("portal.runs.results:read", path=str(path))
+        written: dict[str, Any] = children.call(
+            "portal.runs.results:read", meanwhile=self.lease.check, path=str(path)
+        )
         written["metrics"] = self.heard.masked.inside(written["metrics"])
         for name, value in written["metrics"].items():
             self.logbook.say(f"metric {name} = {value}")

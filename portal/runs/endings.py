@@ -16,7 +16,7 @@ from portal.runs import checks
 from portal.runs.checks import Result
 from portal.runs.claims import Claim
 from portal.runs.doorbell import ring_for
-from portal.runs.errors import Fenced, RunError
+from portal.runs.errors import Cancelled, Fenced, RunError
 from portal.runs.models import CheckResult, Run
 
 
@@ -41,9 +41,12 @@ def succeed(
     shown, and the run says why. Charts and tables `made` beside it share its fate.
 
     :raises Fenced: when the run is not ours any more; nothing is changed then.
+    :raises Cancelled: when a person has stopped it meanwhile; nothing is changed then.
     :raises portal.publishing.actions.PublishingError: when the link of a chart or table is not to be had.
     """
     run = _held(claim)
+    if run.cancel_requested:
+        raise Cancelled("The run was cancelled.")
     lock_publication(run.version.publication_id)
     variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
     blocked = checks.sentence(report.results)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from portal.common.text import storable
 from portal.runs.models import Run
 
 
@@ -21,8 +22,8 @@ class RunError(Exception):
         failed_code: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         super().__init__(sentence)
-        self.sentence = sentence
-        self.last_words = last_words
+        self.sentence = storable(sentence)  # it may quote what the code said
+        self.last_words = storable(last_words)
         self.failed_code = dict(failed_code)
 
     def masked(self, mask: Callable[[str], str]) -> "RunError":

@@ -18,7 +18,7 @@ from portal.runs.sandbox import Ending, Limits, Outcome
 
 RECORD = "\x1e"  # before every record of the notebook driver (RFC 7464)
 LONGEST_LINE = 4_000  # characters; what is longer goes on in the next
-LONGEST_RECORD = 64_000
+LONGEST_RECORD = 256_000  # characters; the source of a cell and its traceback, escaped
 LAST_LINES = 30
 MOST_WARNINGS = 20
 MOST_CELLS = 100_000
@@ -89,7 +89,7 @@ class Listener:
         if record is not None:
             self._hear_record(self.masked.inside(record))
             return
-        line = _last_state(self.masked(line))
+        line = _last_state(self._hidden(line))
         for start in range(0, max(1, len(line)), LONGEST_LINE):
             piece = line[start : start + LONGEST_LINE]
             self.last.append(piece if piece.isprintable() else ansi.to_text(piece))
@@ -97,10 +97,20 @@ class Listener:
 
     def _redraw(self) -> None:
         """A line that is begun again: what it said before is forgotten, as on a terminal."""
-        state = _last_state(self._rest)
-        kept = state[:LONGEST_LINE]
-        self._rest = f"{kept}\r" if self._rest.endswith("\r") else f"\r{kept}"
-        self.logbook.redraw(self.masked(state))
+        text = self.masked.whole(self._rest)
+        state, is_whole = _last_state(text), text.endswith("\r")
+        self._rest = f"{state}\r" if is_whole else f"\r{state}"
+        if self.masked.longest and not is_whole:  # a secret may have begun in it
+            state = _last_state(text.rpartition("\r")[0])
+        self.logbook.redraw(self._hidden(state))
+
+    def _hidden(self, line: str) -> str:
+        """The line without secrets. One that has them between its colours loses these."""
+        if not self.masked.longest:
+            return line
+        bare = ansi.to_text(line)
+        hidden = self.masked(bare)
+        return self.masked(line) if hidden == bare else hidden
 
     def _hear_record(self, record: dict[str, Any]) -> None:
         cell, of = _count(record.get("cell")), _count(record.get("of"))
@@ -224,7 +234,7 @@ def _exit_sentence(
 
 
 def _cell_sentence(entry: str, error: dict[str, Any]) -> str:
-    where = f"{entry}, cell {error.get('cell')} of {error.get('of')}"
+    where = f"{entry}, cell {_count(error.get('cell'))} of {_count(error.get('of'))}"
     if error.get("name") == "DeadKernel":
         return f"{where}: the kernel itself ended, most often because memory ran out."
     if line := _count(error.get("line")):

@@ -7,6 +7,7 @@ Without Django, because nothing here needs it.
 """
 
 import base64
+import html
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -102,7 +103,8 @@ def _by_start(forms: Iterable[str], length: int) -> Forms:
 def _forms(value: str) -> Iterator[str]:
     for text in {value, value.strip(), *(line.strip() for line in value.splitlines())}:
         yield from _spellings(text)
-    yield from _base64(value.encode())
+    for text in {value, value.strip()}:
+        yield from _base64(text.encode())
 
 
 def _spellings(text: str) -> Iterator[str]:
@@ -111,6 +113,8 @@ def _spellings(text: str) -> Iterator[str]:
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]
     yield repr(text.encode())[2:-1]
+    yield html.escape(text)
+    yield html.escape(text, quote=False)
     for quoted in (quote(text), quote(text, safe=""), quote_plus(text)):
         yield quoted
         yield _lower_hexadecimal(quoted)

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from portal.accounts.models import User
-from portal.publishing.models import AuditEvent, Variant
+from portal.publishing.models import AuditEvent, Publication, Variant
 from portal.runs import actions
 from portal.runs.models import Run
 from tests.runs.authors import CONSTANT, publish_script
@@ -61,6 +61,15 @@ def test_finished_content_is_not_run_again(ended: Run, alice: User) -> None:
 
     with pytest.raises(actions.NothingToRun, match="finished content"):
         actions.run_again(ended, by=alice, at=LATER)
+
+
+def test_removed_publication_is_not_run_again(ended: Run, alice: User) -> None:
+    Publication.objects.update(state="removed", removed_at=LATER, removed_by=alice)
+
+    with pytest.raises(actions.NothingToRun, match="was removed"):
+        actions.run_again(ended, by=alice, at=LATER)
+
+    assert Run.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["charlie", "dora"])

@@ -167,7 +167,8 @@ def test_whoever_may_not_is_told_in_one_form(
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": 101}, {"cursor": "x"}, {"state": "asleep"}]
+    "query",
+    [{"limit": 0}, {"limit": 101}, {"cursor": "x"}, {"state": "asleep"}, {"variant": "a\0"}],
 )
 def test_question_that_makes_no_sense_is_answered_with_422(
     signed_in: Client, query: dict[str, object]

@@ -18,7 +18,7 @@ from portal.publishing.actions import roll_back
 from portal.publishing.models import AuditEvent, Edition, PublishEvent, Variant
 from portal.runs import actions, claims, director, endings, logs, secrets
 from portal.runs.environments import pins
-from portal.runs.errors import Fenced
+from portal.runs.errors import Cancelled, Fenced
 from portal.runs.models import Environment, Run
 from tests.runs.authors import CONSTANT, COUNTING, publish_notebook, publish_script
 from tests.runs.conftest import MONDAY
@@ -385,6 +385,21 @@ def test_worker_that_lost_its_token_publishes_nothing(counting: Variant) -> None
         endings.succeed(mine, rendered, report, at=timezone.now())
 
     assert list(Edition.objects.all()) == [other.edition]
+
+
+def test_run_that_is_cancelled_while_it_is_about_to_publish_publishes_nothing(
+    counting: Variant, alice: User
+) -> None:
+    run = counting.runs.get()
+    mine = claims.claim(run.pk, worker="quick", at=MONDAY)
+    rendered = endings.Rendered(files=[], entry="index.html")
+    report = endings.Report(steps=[], resources={}, exit_code=0)
+    actions.cancel_run(run, by=alice, at=MONDAY)
+
+    with pytest.raises(Cancelled):
+        endings.succeed(mine, rendered, report, at=timezone.now())
+
+    assert Edition.objects.count() == 0
 
 
 def test_lost_file_is_our_fault_and_says_so(counting: Variant) -> None:

@@ -173,6 +173,45 @@ def test_secret_is_masked_wherever_its_output_is_cut(
     assert notes.lines[-1] == "•••"
 
 
+@pytest.mark.parametrize(
+    "piece",
+    ["sword\x1b[31mfish\x1b[0m-9", "\x1b[1msword\x00fish-9", "\x1b]0;x\x07swordfish\x1b[m-9"],
+)
+def test_secret_is_masked_also_where_colours_part_it(
+    heard: Listener, notes: Notes, piece: str
+) -> None:
+    heard.masked = Masking(["swordfish-9"])
+
+    heard.hear(f"say {piece} twice\n")
+
+    assert notes.lines == ["say ••• twice"]
+    assert list(heard.last) == ["say ••• twice"]
+
+
+def test_secret_is_masked_in_a_line_that_is_written_over(heard: Listener, notes: Notes) -> None:
+    heard.masked = Masking(["swordfish-9"])
+
+    for piece in ("\r10 % swordfi", "sh-9", "\r20 % sw", "ordfish-9\r", "30 %\n"):
+        heard.hear(piece)
+
+    assert notes.redrawn == ["", "", "10 % •••", "20 % •••"]
+    assert notes.lines == ["30 %"]
+
+
+def test_long_line_that_is_written_over_keeps_all_of_its_last_state(
+    heard: Listener, notes: Notes
+) -> None:
+    heard.masked = Masking(["swordfish-9"])
+
+    heard.hear("\r" + "x" * (LONGEST_LINE - 14) + "swordfish-9")
+    heard.hear("y" * LONGEST_LINE + "\n")
+
+    said = "".join(notes.lines)
+    assert said.count("x") == LONGEST_LINE - 14
+    assert said.count("y") == LONGEST_LINE
+    assert "sword" not in said
+
+
 def test_secret_is_masked_in_what_a_notebook_says(heard: Listener, notes: Notes) -> None:
     heard.masked = Masking(['pass"word'])
 
@@ -340,6 +379,24 @@ def test_record_that_no_database_could_keep_is_mended(notes: Notes, heard: Liste
     kept = [error.sentence, error.last_words, *notes.lines, json.dumps(error.failed_code)]
     assert not any("\0" in text or "u0000" in text for text in kept)
     assert all(text.encode() for text in kept)
+
+
+def test_forged_record_cannot_break_the_sentence(heard: Listener) -> None:
+    heard.hear('\x1e{"event": "error", "cell": "\\ud800", "of": "\\u0000", "name": "E\\ud800"}\n')
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert error is not None
+    assert error.sentence == "sales.ipynb, cell 0 of 0: E: "
+
+
+def test_cell_with_a_long_source_is_heard_in_whole(heard: Listener) -> None:
+    heard.hear(record("error", name="E", message="m", traceback="t" * 8_000, source="т" * 20_000))
+
+    error = error_of("sales.ipynb", outcome(), LIMITS, heard)
+
+    assert error is not None
+    assert error.sentence == "sales.ipynb, cell 9 of 14: E: m"
 
 
 def test_notebook_that_cannot_be_executed_says_why(heard: Listener) -> None:

@@ -1,6 +1,7 @@
 """What is blacked out of the words of authors' code."""
 
 import base64
+import html
 import json
 import re
 from urllib.parse import quote, quote_plus
@@ -28,6 +29,8 @@ VALUES = st.text(st.characters(codec="utf-8"), min_size=SHORTEST, max_size=30)
         quote(VALUE, safe=""),
         re.sub("%..", lambda one: one[0].lower(), quote(VALUE, safe="")),
         quote_plus(VALUE),
+        html.escape(VALUE),
+        html.escape(VALUE, quote=False),
         base64.b64encode(VALUE.encode()).decode(),
         base64.urlsafe_b64encode(VALUE.encode()).decode(),
     ],
@@ -38,6 +41,15 @@ def test_usual_ways_to_write_a_value_are_masked(said: str) -> None:
     shown = masked.removeprefix("url=postgres://me:").removesuffix("@host")
     assert MASK in shown
     assert len(shown) <= len(f"b'{MASK}'==")
+
+
+def test_value_that_was_kept_with_a_line_end_is_masked_without_it_too() -> None:
+    masked = Masking(["correct-horse-battery\n"])(
+        base64.b64encode(b"me:correct-horse-battery").decode()
+    )
+
+    assert MASK in masked
+    assert "ZS1iYXR0" not in masked
 
 
 @pytest.mark.parametrize("user", ["", "u", "us", "use", "user"])
