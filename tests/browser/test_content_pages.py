@@ -118,7 +118,7 @@ def test_frame_of_an_authors_page_has_room_for_its_last_margin(
 def test_content_as_high_as_the_window_does_not_chase_it(viewer: Viewer, height: str) -> None:
     heights = viewer.framed(f'<div style="height:{height}"></div>')
 
-    assert len(heights) <= 4
+    assert len(heights) <= 8  # what chases says dozens; a busy browser measures a few times more
     assert heights[-1] < 2_000
 
 

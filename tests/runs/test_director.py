@@ -292,6 +292,7 @@ def test_cancel_ends_code_that_does_not_listen_and_says_who_asked(alice: User, b
         "os.fork() or os.setsid()\nprint('ready', flush=True)\ntime.sleep(99)"
     )
     run = publish_script(source, by=alice, at=MONDAY).runs.get()
+    others = processes.children_of(os.getpid())  # of other tests, such as a browser
     worker = threading.Thread(target=directed, args=[run.pk])
     worker.start()
     while not run.log_chunks.filter(text__contains="ready").exists():
@@ -305,7 +306,7 @@ def test_cancel_ends_code_that_does_not_listen_and_says_who_asked(alice: User, b
     assert (asked, again) == (True, False)
     assert (run.state, run.cancelled_by, run.cancelled_at) == ("cancelled", bob, MONDAY)
     assert AuditEvent.objects.get(action="cancel_run").by == bob
-    assert processes.children_of(os.getpid()) == set()
+    assert processes.children_of(os.getpid()) <= others
 
 
 def test_cancel_ends_the_wait_for_an_environment(alice: User) -> None:
