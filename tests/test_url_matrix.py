@@ -65,6 +65,7 @@ ROWS = {
     "home": Row("signed in", lists="sees"),
     "kind-list": Row("signed in", lists="sees"),
     "upload": Row("authors", FORM),
+    "operations": Row("signed in"),
     "runs": Row("authors", lists="changes"),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),

@@ -183,8 +183,6 @@ class Direction:
             )
             heard.end()
             self._hear_out(box)
-        if self.outcome.output_cut:
-            self.logbook.say("… the log is full; what came after is left out")
         self.lease.check()
         version = self.run.version
         explain = runner_of(version).explain

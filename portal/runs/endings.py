@@ -50,7 +50,8 @@ def succeed(
     lock_publication(run.version.publication_id)
     variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
     blocked = checks.sentence(report.results)
-    if not blocked and _is_shown(rendered, made, run, variant):
+    is_shown = _is_shown(rendered, made, run, variant)
+    if is_shown and not (blocked and _is_of_another_time(run, variant)):
         _end(claim, Run.State.UNCHANGED, report, at=at, progress=100)
         _ring_for_next(run)
         return Run.State.UNCHANGED
@@ -188,6 +189,11 @@ def _is_shown(rendered: Rendered, made: Sequence[Made], run: Run, variant: Varia
         and current.tree_id == tree_digest(rendered.files)
         and parts.are_shown(made, variant, run.version)
     )
+
+
+def _is_of_another_time(run: Run, variant: Variant) -> bool:
+    """Whether the check looked at something new. At the time of what was released, a person has decided."""
+    return variant.current is None or variant.current.logical_time != run.logical_time
 
 
 def _reason_not_to_show(run: Run, variant: Variant) -> str:

@@ -12,7 +12,7 @@ from portal.common.text import one_line, storable
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
 from portal.runs.masking import Masking
-from portal.runs.runners import in_python
+from portal.runs.runners import in_python, last_line
 from portal.runs.said import IllFormed, Progress, Said
 from portal.runs.sandbox import Ending, Limits, Outcome
 
@@ -230,7 +230,11 @@ def _exit_sentence(
     explained = explain(entry, list(heard.last))
     if explained:
         return f"{entry}{explained}"
-    return f"{entry} ended with exit code {outcome.exit_code}. The log has its last words."
+    ended, last = (
+        f"{entry} ended with exit code {outcome.exit_code}",
+        last_line(entry, list(heard.last)),
+    )
+    return f"{ended}. Its last line{last}" if last else f"{ended}."
 
 
 def _cell_sentence(entry: str, error: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ class Logbook:
     def steps_so_far(self) -> list[dict[str, Any]]:
         """The steps; the one that is still going counts as done now."""
         return [
-            {**step, "seconds": round(self.seconds() - step["at"], 2), "ok": True}
+            {**step, "seconds": round(max(0.0, self.seconds() - step["at"]), 2), "ok": True}
             if step["seconds"] is None
             else step
             for step in self.steps

@@ -41,10 +41,17 @@ class Job:
 
 
 def in_python(entry: str, lines: Sequence[str]) -> str:
-    """The line of the entry that an exception went through last, and what it says."""
+    """The line of the entry that an exception went through last, the file beside it that raised, and what it says."""
     frames = [match for line in lines if (match := _FRAME.match(line))]
-    ours = [frame["line"] for frame in frames if frame["file"].endswith(entry)]
-    return f", line {ours[-1]}: {one_line(lines[-1])}" if ours else ""
+    own = [frame for frame in frames if frame["file"].endswith(entry)]
+    if not own:
+        return ""
+    folder = own[-1]["file"].removesuffix(entry)
+    raised = [frame for frame in frames if folder and frame["file"].startswith(folder)]
+    place = f", line {own[-1]['line']}"
+    if raised and raised[-1] != own[-1]:
+        place += f", in {raised[-1]['file'].removeprefix(folder)}, line {raised[-1]['line']}"
+    return f"{place}: {one_line(lines[-1])}"
 
 
 def last_line(entry: str, lines: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from django.urls import path
 from portal.runs import secret_views, views
 
 urlpatterns = [
+    path("operations/", views.operations, name="operations"),
     path("operations/runs/", views.runs, name="runs"),
     path("operations/runs/<int:pk>/", views.run, name="run"),
     path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),

@@ -12,7 +12,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -44,6 +44,12 @@ NEXT_TIMES = 5
 
 
 @require_safe
+def operations(request: HttpRequest) -> HttpResponse:
+    """Where all of it begins: the runs."""
+    return redirect("runs")
+
+
+@require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """The runs of what the person may change, newest first."""
     user = signed_in(request)
@@ -64,24 +70,16 @@ def runs(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run: what it does now, or how it ended."""
     found = _find(request, pk)
-    recent = queries.last_ten(found.variant)
-    log = logs.end_of(found)
-    context = _live_context(found, log) | {
-        "runner": find_runner(found.version),
-        "called": programs.called(found.version),
-        "environment": pins.environment_of(found.version),
-        "recent": recent,
-        "usual_seconds": queries.usual_seconds(recent),
-    }
-    return render(request, "runs/run.html", context)
+    return render(request, "runs/run.html", _page_context(found, logs.end_of(found)))
 
 
 @require_safe
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
-    """What has changed since: the head of the page, and the log's new lines. Stops asking when finished."""
+    """What has changed since: the head of the page, and the log's new lines. All of it, once finished."""
     found = _find(request, pk)
     log = logs.end_of(found, after=_whole(request.GET.get("after", "")))
-    return render(request, "runs/_live.html", _live_context(found, log))
+    context = _page_context if found.is_finished else _live_context
+    return render(request, "runs/_live.html", context(found, log))
 
 
 @require_safe
@@ -225,6 +223,17 @@ def _variant(publication: Publication, slug: str) -> Variant:
     if variant is None:
         raise NoSuchVariant(slug)
     return variant
+
+
+def _page_context(found: Run, log: logs.Part) -> dict[str, Any]:
+    recent = queries.last_ten(found.variant)
+    return _live_context(found, log) | {
+        "runner": find_runner(found.version),
+        "called": programs.called(found.version),
+        "environment": pins.environment_of(found.version),
+        "recent": recent,
+        "usual_seconds": queries.usual_seconds(recent),
+    }
 
 
 def _live_context(found: Run, log: logs.Part) -> dict[str, Any]:

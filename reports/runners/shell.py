@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal.common.text import one_line
-from portal.runs.runners import Job, Runner, in_python, last_line
+from portal.runs.runners import Job, Runner, in_python
 from portal.runs.tools import Tool
 
 BASH = Tool(
@@ -40,11 +40,11 @@ def called(entry: str, wishes: Mapping[str, Any]) -> str:
 
 
 def explain(entry: str, lines: Sequence[str]) -> str:
-    """Where bash says that it was, else the last thing that was said."""
+    """Where bash says that it was, or a Python that it started."""
     place = _AT_LINE.match(lines[-1]) if lines else None
     if place and place["file"] in (entry.rpartition("/")[2], BASH.program):
         return f", line {place['line']}: {one_line(place['said'])}"
-    return in_python(entry, lines) or last_line(entry, lines)
+    return in_python(entry, lines)
 
 
 SHELL_SCRIPT = Runner(

@@ -309,6 +309,19 @@ def test_traceback_of_a_script_names_its_own_last_line(heard: Listener) -> None:
     assert error.sentence == "main.py, line 3: ValueError: empty"
 
 
+def test_traceback_of_a_script_names_the_file_beside_it_that_raised(heard: Listener) -> None:
+    heard.hear(
+        'Traceback (most recent call last):\n  File "/x/main.py", line 7, in <module>\n    f()\n'
+        '  File "/x/lib/parse.py", line 2, in f\n    json.loads("")\n  File "/lib/json.py", line 99, in loads\n'
+        "ValueError: empty\n"
+    )
+
+    error = error_of("main.py", outcome(), LIMITS, heard)
+
+    assert error is not None
+    assert error.sentence == "main.py, line 7, in lib/parse.py, line 2: ValueError: empty"
+
+
 @pytest.mark.parametrize(
     ("ended", "kind", "says"),
     [

@@ -12,6 +12,8 @@ from portal.accounts.models import User
 from portal.notifications.models import OutboxMessage
 from portal.publishing import actions
 from portal.publishing.models import AuditEvent, Edition, PublishEvent, Variant
+from portal.runs import actions as actions_of_runs
+from portal.runs import director
 from portal.runs.models import CheckResult, Run
 from tests.runs.authors import publish_notebook, publish_script
 from tests.runs.conftest import MONDAY
@@ -204,6 +206,20 @@ def test_release_publishes_with_reason_and_audit(
     assert AuditEvent.objects.filter(action="release_edition", detail__reason="A holiday").exists()
     assert HELD_BACK not in page(reader)
     assert reader.get("/reports/counting/editions/2/").status_code == 200
+
+
+def test_run_again_of_a_released_run_holds_nothing_back_twice(
+    checked: Variant, alice: User, reader: Client
+) -> None:
+    held = again(checked)
+    actions.release_edition(held.edition, by=alice, at=timezone.now(), reason="A holiday")
+
+    repeated = actions_of_runs.run_again(held, by=alice, at=timezone.now())
+    director.direct(repeated.pk, worker="w")
+
+    repeated.refresh_from_db()
+    assert repeated.state == Run.State.UNCHANGED
+    assert HELD_BACK not in page(reader)
 
 
 def test_release_without_reason_changes_nothing(checked: Variant, author: Client) -> None:

@@ -94,7 +94,10 @@ def test_command_is_executed_with_the_environment_first_on_its_path(alice: User)
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["no-such-program", "run"], "no-such-program run: /usr/bin/env: "),
+        (
+            ["no-such-program", "run"],
+            "no-such-program run ended with exit code 127. Its last line: /usr/bin/env: ",
+        ),
         ("false | cat", "false | cat ended with exit code 1."),
         ("echo $NOTHING", "echo $NOTHING, line 1: NOTHING: unbound variable"),
     ],

@@ -1,5 +1,6 @@
 """Pages of runs and schedules: what editors get, and who gets nothing."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -132,6 +133,31 @@ def test_page_of_a_run_asks_again_until_it_has_finished(
     assert 'hx-trigger="every 400ms" hx-sync="this:drop"' in going
     assert "hx-trigger" not in ended
     assert "main.py, line 2: ValueError: no data" in ended
+
+
+def test_page_shows_all_of_a_failure_without_being_loaded_again(
+    client: Client, run: Run, alice: User
+) -> None:
+    client.force_login(alice)
+    claims.claim(run.pk, worker="w", at=MONDAY)
+    page = client.get(f"/operations/runs/{run.pk}/").content.decode()
+    failed = {"cell": 2, "of": 3, "line": 1, "lines": [{"number": 1, "text": "1 / zero"}]}
+
+    end(
+        run,
+        "failed",
+        failed_code=failed,
+        exit_code=1,
+        last_words="ZeroDivisionError",
+        resources={"isolation": "bubblewrap", "secrets": ["WAREHOUSE_PASSWORD"]},
+    )
+    ended = client.get(f"/operations/runs/{run.pk}/live/").content.decode()
+
+    for told in ("1 / zero", "ZeroDivisionError", "WAREHOUSE_PASSWORD", "bubblewrap", "Last ten"):
+        assert told in ended
+    swapped = set(re.findall(r'id="([\w-]+)" hx-swap-oob="true"', ended))
+    assert swapped >= {"failed", "words", "run-given", "run-ten", "run-actions"}
+    assert all(f'id="{name}"' in page for name in swapped)
 
 
 def test_page_draws_what_the_run_uses(client: Client, run: Run, alice: User) -> None:
