@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -17,6 +18,7 @@ from portal.publishing.models import (
     Audience,
     AuditEvent,
     Edition,
+    EmbedGrant,
     Part,
     Publication,
     PublishEvent,
@@ -369,21 +371,43 @@ def test_front_page_tells_of_a_report_and_not_of_each_of_its_charts(
     assert "By week" in found
 
 
-def test_embed_of_a_chart_follows_the_report(
-    report: Publication, chart: Publication, alice: User
-) -> None:
-    grant = embeds.create_grant(
+def embedded(chart: Publication, by: User) -> EmbedGrant:
+    return embeds.create_grant(
         chart,
         variant=chart.variants.get(),
         follows="latest",
         label="Wiki",
         origins=["https://wiki.example.com"],
-        by=alice,
+        by=by,
         at=MONDAY,
     )
 
+
+def embed_page(grant: EmbedGrant) -> HttpResponse:
+    return Client(headers={"host": "127.0.0.1:8000"}).get(embeds.embed_url(grant))
+
+
+def test_embed_of_a_chart_follows_the_report(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    grant = embedded(chart, alice)
+
     refreshed(report, made(text="newer"), minute=1)
 
-    page = Client(headers={"host": "127.0.0.1:8000"}).get(embeds.embed_url(grant))
-    assert content.grant_url(grant, shown()) in page.content.decode()
+    assert content.grant_url(grant, shown()) in embed_page(grant).content.decode()
     assert shown().number == 2
+
+
+def test_embed_of_a_chart_ends_with_the_report(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    grant = embedded(chart, alice)
+    removed = {"state": "removed", "removed_at": MONDAY, "removed_by": alice}
+    Publication.objects.filter(pk=report.pk).update(**removed)
+
+    page = embed_page(grant)
+
+    assert page.status_code == 410
+    assert chart.title not in page.content.decode()
+    with pytest.raises(embeds.NothingToFollow):
+        embedded(Publication.objects.get(pk=chart.pk), alice)
