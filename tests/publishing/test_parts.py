@@ -53,7 +53,7 @@ def refreshed(
     plain = {"version": of_report.version, "variant": of_report, "logical_time": at, "by": by}
     is_good = state == Edition.State.GOOD
     with transaction.atomic():
-        numbers = parts.keep(charts, **plain, at=at, state=state, is_shown=is_good)
+        numbers = parts.keep(charts, **plain, at=at, state=state)
         page = rendered(f"{variant} {minute}", facts={"parts": numbers})
         edition = actions.add_edition(page, **plain, at=at, state=state)
         if is_good:
@@ -140,6 +140,8 @@ def test_are_shown_says_whether_anything_would_change(
         return parts.are_shown(charts, variant, variant.version)
 
     assert same(made())
+    assert not same(made(title="Renamed"))
+    assert not same(made(summary="In euros"))
     assert not same(made(text="other"))
     assert not same(made(), made("second"))
     assert not same()
@@ -173,6 +175,33 @@ def test_held_back_chart_is_shown_when_the_report_is_released(
     assert AuditEvent.objects.filter(action="release_edition", publication=chart).count() == 1
 
 
+def test_released_chart_is_called_as_its_edition_says(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    words = {"title": "Sales", "summary": "In euros."}
+    held = refreshed(report, made(**words), minute=1, state=Edition.State.QUARANTINED)
+    chart.refresh_from_db()
+    assert (chart.title, chart.summary) == ("By week", "")
+
+    actions.release_edition(held, by=alice, at=MONDAY, reason="A holiday")
+
+    chart.refresh_from_db()
+    assert (chart.title, chart.summary) == ("Sales", "In euros.")
+
+
+def test_chart_is_called_as_its_default_variant_says_or_the_only_one(report: Publication) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+
+    refreshed(report, made(text="emea", title="In EMEA"), variant="emea")
+    first = Publication.objects.get(kind="visualization").title
+    refreshed(report, made(title="Everywhere"), minute=1)
+    refreshed(report, made(text="more", title="In EMEA"), variant="emea", minute=2)
+
+    assert first == "In EMEA"
+    assert Publication.objects.get(kind="visualization").title == "Everywhere"
+
+
 def test_held_back_chart_is_not_released_by_itself(
     report: Publication, chart: Publication, alice: User, reading: Reading
 ) -> None:
@@ -191,9 +220,12 @@ def test_rolling_the_report_back_rolls_its_charts_back(
     first = report.editions.get(facts__parts__isnull=False)
     refreshed(report, made(text="wrong"), minute=1)
 
+    refreshed(report, made(text="wrong", title="Renamed"), minute=2)
+
     actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
 
-    assert shown().number == 1
+    chart.refresh_from_db()
+    assert (shown().number, chart.title) == (1, "By week")
 
 
 def test_chart_that_is_not_made_any_more_stays_and_says_so(
@@ -339,7 +371,6 @@ def test_kept_and_not_shown_moves_no_link(report: Publication, chart: Publicatio
         by=None,
         at=MONDAY,
         state=Edition.State.GOOD,
-        is_shown=False,
     )
 
     chart.refresh_from_db()
