@@ -237,7 +237,7 @@ def _publication(one: Made, report: Publication, *, by: User | None, at: datetim
         slug=slug,
         defaults={
             "kind": Kind.VISUALIZATION,
-            "title": _title(one),
+            "title": _name_as_title(one.name),  # its own words may say what is held back
             "owner": report.owner,
             "timezone": report.timezone,
             "created_at": at,
@@ -265,11 +265,11 @@ def _follow_report(publication: Publication, report: Publication) -> None:
 
 
 def _words(one: Made) -> dict[str, str]:
-    return {"title": _title(one), "summary": one.summary}
+    return {"title": one_line(one.title) or _name_as_title(one.name), "summary": one.summary}
 
 
-def _title(one: Made) -> str:
-    return one_line(one.title) or label(one.name.replace("-", "_"))
+def _name_as_title(name: str) -> str:
+    return label(name.replace("-", "_"))
 
 
 def _version(publication: Publication, version: Version) -> Version:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import User
-from portal.publishing import actions, content, embeds, parts
+from portal.publishing import actions, content, embeds, parts, queries
 from portal.publishing.actions import Wish
 from portal.publishing.models import (
     Audience,
@@ -200,6 +200,47 @@ def test_chart_is_called_as_its_default_variant_says_or_the_only_one(report: Pub
 
     assert first == "In EMEA"
     assert Publication.objects.get(kind="visualization").title == "Everywhere"
+
+
+@pytest.mark.parametrize(("name", "finds"), [("charlie", False), ("alice", True), ("ada", True)])
+def test_chart_that_was_never_shown_is_known_to_editors_alone(
+    report: Publication,
+    alice: User,
+    charlie: User,
+    ada: User,
+    reading: Reading,
+    name: str,
+    finds: bool,
+) -> None:
+    words = {"title": "Layoffs by week", "summary": "All of them."}
+    refreshed(report, made(**words), state=Edition.State.QUARANTINED)
+    person = User.objects.get(username=name)
+    browser = reading(person)
+
+    listed = browser.get("/visualizations/").content.decode()
+    found = browser.get("/", {"q": "week"}).content.decode()
+    counts = queries.count_by_kind(person)
+    page = browser.get("/visualizations/weekly-sales-by-week/").content.decode()
+
+    assert ("By week" in listed, "By week" in found, counts.get("visualization", 0)) == (
+        finds,
+        finds,
+        int(finds),
+    )
+    assert "By week" in page
+    assert not any(word in listed + found + page for word in words.values())
+
+
+def test_lists_tell_readers_of_a_chart_as_soon_as_a_variant_shows_it(
+    report: Publication, charlie: User
+) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+    refreshed(report, made(), state=Edition.State.QUARANTINED)
+
+    refreshed(report, made(text="emea"), variant="emea", minute=1)
+
+    assert queries.count_by_kind(charlie) == {"report": 1, "visualization": 1}
 
 
 def test_held_back_chart_is_not_released_by_itself(
