@@ -125,22 +125,18 @@ def are_shown(made: Sequence[Made], variant: Variant, version: Version) -> bool:
 def follow(announcement: plugs.Announcement) -> None:
     """A report's link moved: the links of what was made with that edition move with it.
 
-    Parts that were held back with the report's edition are good now, as it is.
+    Parts that were held back with the report's edition are good now, as it is. When it moves back, so do parts that
+    only later editions made: readers were taken away from those.
     """
     if not isinstance(announcement, plugs.Published):
         return
-    report, by, at = announcement.edition, announcement.by, announcement.at
+    report, previous = announcement.edition, announcement.previous
+    by, at = announcement.by, announcement.at
     reason = f"With edition {report} of “{report.publication}”"
     for edition in parts_of(report):
-        if not edition.is_good:
-            _release(edition, reason, by=by, at=at)
-        _call_as(edition)
-        Variant.objects.filter(pk=edition.variant_id).update(
-            version=edition.version_id,
-            title=report.variant.title,
-            parameters=report.variant.parameters,
-        )
-        publish(edition, by=by, at=at, reason=reason)
+        _show(edition, report.variant, reason, by=by, at=at)
+    if previous is not None and report.number < previous.number:
+        _take_back(report, reason, by=by, at=at)
 
 
 def parts_of(edition: Edition) -> list[Edition]:
@@ -196,6 +192,56 @@ def held_with(edition: Edition) -> Edition | None:
 
 def _still_makes(report: Variant, part: Part) -> bool:
     return report.current is None or part.name in report.current.facts.get("parts", {})
+
+
+def _show(edition: Edition, of: Variant, reason: str, *, by: User | None, at: datetime) -> None:
+    if not edition.is_good:
+        _release(edition, reason, by=by, at=at)
+    _call_as(edition)
+    Variant.objects.filter(pk=edition.variant_id).update(
+        version=edition.version_id, title=of.title, parameters=of.parameters
+    )
+    publish(edition, by=by, at=at, reason=reason)
+
+
+def _take_back(report: Edition, reason: str, *, by: User | None, at: datetime) -> None:
+    """Parts that were not made with this edition show what they showed beside it, or nothing."""
+    showing = Variant.objects.filter(
+        publication__part__parent=report.publication_id,
+        slug=report.variant.slug,
+        current__isnull=False,
+    ).exclude(publication__part__name__in=report.facts.get("parts", {}))
+    by_name = showing.order_by("publication__part__name")
+    for variant in by_name.select_related("publication__part", "current"):
+        before = _last_before(report, variant.publication.part.name)
+        if before is None:
+            _hide(variant, reason, by=by, at=at)
+        elif variant.current and before.number < variant.current.number:
+            _show(before, report.variant, reason, by=by, at=at)
+
+
+def _last_before(report: Edition, name: str) -> Edition | None:
+    """The part's edition of the last edition before this one of the report that made it and was shown."""
+    shown = report.variant.editions.filter(
+        number__lt=report.number, publish_events__isnull=False, facts__parts__has_key=name
+    )
+    last = shown.order_by("-number").first()
+    made = parts_of(last) if last else []
+    return next((one for one in made if one.publication.part.name == name), None)
+
+
+def _hide(variant: Variant, reason: str, *, by: User | None, at: datetime) -> None:
+    """The link shows nothing, as before its first edition; what it showed stays in the archive."""
+    chart = variant.publication
+    others = chart.variants.filter(current__isnull=False).exclude(pk=variant.pk)
+    other = others.select_related("current").order_by("slug").first()
+    words = other.current.facts.get(WORDS) if other and other.current else None
+    neutral = {"title": _name_as_title(chart.part.name), "summary": ""}
+    Publication.objects.filter(pk=chart.pk).update(**(words or neutral))
+    Variant.objects.filter(pk=variant.pk).update(current=None)
+    record(
+        "hide", variant, by=by, at=at, publication=chart, reason=reason, was=str(variant.current)
+    )
 
 
 def _release(edition: Edition, reason: str, *, by: User | None, at: datetime) -> None:

@@ -269,6 +269,81 @@ def test_rolling_the_report_back_rolls_its_charts_back(
     assert (shown().number, chart.title) == (1, "By week")
 
 
+def test_roll_back_clears_a_chart_that_only_later_editions_made(
+    report: Publication, chart: Publication, alice: User, charlie: User, reading: Reading
+) -> None:
+    first = report.editions.get(facts__parts__isnull=False)
+    refreshed(report, made(text="wrong"), made("leak", title="Layoffs"), minute=1)
+    leak = Publication.objects.get(slug="weekly-sales-leak")
+    grant = embedded(leak, alice)
+    refreshed(report, minute=2)
+
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    leak.refresh_from_db()
+    assert (shown().number, shown(leak.slug), leak.title) == (1, None, "Leak")
+    event = AuditEvent.objects.get(action="hide", publication=leak)
+    assert (event.by, event.detail["was"]) == (alice, "#1")
+    browser = reading(charlie)
+    assert "No edition yet" in browser.get("/visualizations/weekly-sales-leak/").content.decode()
+    for address in ("v1", "as-of/2026-11-17"):
+        answer = browser.get(f"/visualizations/weekly-sales-leak/{address}/")
+        assert answer.status_code == 404, address
+    assert embed_page(grant).status_code == 404
+    assert queries.count_by_kind(charlie)["visualization"] == 1
+
+
+def test_cleared_chart_is_shown_again_with_the_next_edition_that_makes_it(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    first = report.editions.get(facts__parts__isnull=False)
+    refreshed(report, made(), made("leak"), minute=1)
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    refreshed(report, made(), made("leak", title="Right"), minute=2)
+
+    assert shown("weekly-sales-leak").number == 2
+    assert Publication.objects.get(slug="weekly-sales-leak").title == "Right"
+
+
+def test_roll_back_moves_a_chart_to_what_it_showed_beside_that_edition(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    without = refreshed(report, minute=1)
+    refreshed(report, made(text="wrong"), minute=2)
+
+    actions.roll_back(without, by=alice, at=MONDAY, reason="Wrong")
+
+    assert shown().number == 1
+
+
+def test_roll_back_never_moves_a_chart_to_what_was_not_shown_then(
+    report: Publication, alice: User
+) -> None:
+    refreshed(report, made(text="held"), state=Edition.State.QUARANTINED)
+    without = refreshed(report, minute=1)
+    refreshed(report, made(text="wrong"), minute=2)
+
+    actions.roll_back(without, by=alice, at=MONDAY, reason="Wrong")
+
+    assert shown() is None
+
+
+def test_roll_back_of_one_variant_leaves_the_chart_of_the_other(
+    report: Publication, alice: User
+) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+    first = report.editions.get()
+    refreshed(report, made(title="Everywhere"), minute=1)
+    refreshed(report, made(text="emea", title="In EMEA"), variant="emea", minute=2)
+
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    assert (shown(), shown(variant="emea").number) == (None, 2)
+    assert Publication.objects.get(kind="visualization").title == "In EMEA"
+
+
 def test_chart_that_is_not_made_any_more_stays_and_says_so(
     report: Publication, chart: Publication, alice: User, reading: Reading
 ) -> None:
