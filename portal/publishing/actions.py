@@ -246,6 +246,7 @@ def roll_back(edition: Edition, *, by: User, at: datetime, reason: str) -> Publi
     require_edit(by, edition.publication)
     if not reason.strip():
         raise NoteMissing("Say why readers should see this edition again.")
+    lock_publication(edition.publication_id)  # before its variants, as whoever publishes does
     Variant.objects.filter(pk=edition.variant_id).update(version=edition.version_id)
     return publish(edition, by=by, at=at, reason=reason)
 

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from portal.common.errors import OUR_FAULT, Problem
 from portal.publishing import content, content_files, embeds, links, plugs
 from portal.publishing.models import EmbedGrant, TreeEntry
+from portal.publishing.permissions import is_gone
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def embed_page(request: HttpRequest, token: str) -> HttpResponse:
     grant = embeds.find_grant(token)
     if grant is None:
         return problem_page(NOT_THERE)
-    if not grant.is_live or grant.publication.is_removed:
+    if not grant.is_live or is_gone(grant.publication):
         return problem_page(REVOKED)
     host = _framing_origin(request)
     if host and not embeds.may_show(grant, host):

@@ -23,7 +23,7 @@ from portal.publishing.actions import PublishingError
 from portal.publishing.audit import record
 from portal.publishing.links import Address, Resolved, resolve_within
 from portal.publishing.models import Edition, EmbedGrant, Publication, Variant
-from portal.publishing.permissions import can_embed
+from portal.publishing.permissions import can_embed, is_gone
 
 PURPOSE = "embed"
 MAX_ORIGINS = 20
@@ -141,7 +141,7 @@ def find_grant(token: str) -> EmbedGrant | None:
         pk = tokens.read(token, purpose=PURPOSE)
     except tokens.BadToken:
         return None
-    grants = EmbedGrant.objects.select_related("publication", "variant", "edition")
+    grants = EmbedGrant.objects.select_related("publication__part__parent", "variant", "edition")
     return grants.filter(pk=pk).first()
 
 
@@ -212,7 +212,7 @@ def _check_followed(
     major: int | None,
     edition: Edition | None,
 ) -> None:
-    if publication.is_removed:
+    if is_gone(publication):
         raise NothingToFollow(f"“{publication}” was removed and cannot be shown anywhere.")
     if variant.publication_id != publication.pk:
         raise NothingToFollow(f"“{publication}” has no variant “{variant}”.")

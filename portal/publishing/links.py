@@ -208,7 +208,8 @@ def _editions() -> QuerySet[Edition]:
 
 
 def _events(variant: Variant) -> QuerySet[PublishEvent]:
-    return PublishEvent.objects.filter(variant=variant)
+    """The moves of its link; none while that shows nothing, because readers were taken away from all of them."""
+    return PublishEvent.objects.filter(variant=variant, variant__current__isnull=False)
 
 
 def _last_of(events: QuerySet[PublishEvent], address: Address) -> Edition | None:

@@ -65,6 +65,15 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         removed = Publication.State.REMOVED
         return self.exclude(Q(state=removed) | Q(part__parent__state=removed))
 
+    def listed_for(self, user: User) -> "PublicationQuerySet":
+        """What lists tell the person of: of what runs publish, only what is shown, but everything to its editors."""
+        readable = self.visible_to(user).listed()
+        if user.is_admin:
+            return readable
+        shown = Variant.objects.filter(current__isnull=False).values("publication")
+        editable = Publication.objects.filter(part__isnull=False).editable_by(user).values("pk")
+        return readable.filter(Q(part__isnull=True) | Q(pk__in=shown) | Q(pk__in=editable))
+
     def by_people(self) -> "PublicationQuerySet":
         """What somebody published, without what runs publish beside their reports."""
         return self.filter(part__isnull=True)

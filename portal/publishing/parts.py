@@ -3,12 +3,13 @@
     keep     in the transaction that keeps the report's edition: an edition of each part, unless it is unchanged
     follow   whenever a report's link moves, by a run, a release or a roll-back: the parts' links move too
 
-The report's edition remembers in `facts["parts"]` which edition of each part was made with it, by name.
+The report's edition remembers in `facts["parts"]` which edition of each part was made with it, by name. A part's
+edition remembers in `facts["words"]` what it is called, and lists call it so once that edition is shown.
 Locks are taken in one order: the report, its parts by name, the report's variant, the parts' variants by name.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -41,6 +42,7 @@ from portal.publishing.permissions import part_of
 from portal.publishing.trees import tree_digest
 
 LONGEST_SLUG = 80
+WORDS = "words"
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,10 @@ def keep(
     by: User | None,
     at: datetime,
     state: Edition.State,
-    is_shown: bool,
 ) -> dict[str, int]:
     """Keep what a run of the report made beside it; returns the numbers of the parts' editions by name.
 
-    Must be called in the transaction that keeps the report's edition; no link moves yet. `is_shown`: whether
-    that edition will be, so that a part takes its title from it.
+    Must be called in the transaction that keeps the report's edition; no link moves yet.
 
     :raises SlugTaken: when the link of a new part belongs to something else.
     :raises SlugUnusable: when it would be too long.
@@ -90,13 +90,13 @@ def keep(
     numbers = {}
     for one in sorted(made, key=lambda one: one.name):
         publication = _publication(one, report, by=by, at=at)
-        _follow_report(publication, report, one if is_shown and variant.is_default else None)
+        _follow_report(publication, report)
         own_version = _version(publication, version)
         own_variant = _variant(publication, variant)
         current = own_variant.current
-        if current is None or _state(current) != (version.number, tree_digest(one.rendered.files)):
+        if current is None or _state(current) != _state_of(one, version):
             current = add_edition(
-                one.rendered,
+                replace(one.rendered, facts=one.rendered.facts | {WORDS: _words(one)}),
                 version=own_version,
                 variant=own_variant,
                 logical_time=logical_time,
@@ -118,29 +118,25 @@ def are_shown(made: Sequence[Made], variant: Variant, version: Version) -> bool:
         current__isnull=False,
     ).select_related("current__version", "publication__part")
     shown = {row.publication.part.name: _state(row.current) for row in variants if row.current}
-    return shown == {
-        one.name: (version.number, tree_digest(one.rendered.files)) for one in made
-    } and set(shown) == set(names)
+    made_now = {one.name: _state_of(one, version) for one in made}
+    return shown == made_now and set(shown) == set(names)
 
 
 def follow(announcement: plugs.Announcement) -> None:
     """A report's link moved: the links of what was made with that edition move with it.
 
-    Parts that were held back with the report's edition are good now, as it is.
+    Parts that were held back with the report's edition are good now, as it is. When it moves back, so do parts that
+    only later editions made: readers were taken away from those.
     """
     if not isinstance(announcement, plugs.Published):
         return
-    report, by, at = announcement.edition, announcement.by, announcement.at
+    report, previous = announcement.edition, announcement.previous
+    by, at = announcement.by, announcement.at
     reason = f"With edition {report} of “{report.publication}”"
     for edition in parts_of(report):
-        if not edition.is_good:
-            _release(edition, reason, by=by, at=at)
-        Variant.objects.filter(pk=edition.variant_id).update(
-            version=edition.version_id,
-            title=report.variant.title,
-            parameters=report.variant.parameters,
-        )
-        publish(edition, by=by, at=at, reason=reason)
+        _show(edition, report.variant, reason, by=by, at=at)
+    if previous is not None and report.number < previous.number:
+        _take_back(report, reason, by=by, at=at)
 
 
 def parts_of(edition: Edition) -> list[Edition]:
@@ -151,7 +147,7 @@ def parts_of(edition: Edition) -> list[Edition]:
     made = reduce(or_, (Q(publication__part__name=name, number=n) for name, n in numbers.items()))
     return list(
         Edition.objects.filter(made, publication__part__parent=edition.publication_id)
-        .select_related("publication__part", "version")
+        .select_related("publication__part", "version", "variant")
         .order_by("publication__part__name")
     )
 
@@ -198,6 +194,56 @@ def _still_makes(report: Variant, part: Part) -> bool:
     return report.current is None or part.name in report.current.facts.get("parts", {})
 
 
+def _show(edition: Edition, of: Variant, reason: str, *, by: User | None, at: datetime) -> None:
+    if not edition.is_good:
+        _release(edition, reason, by=by, at=at)
+    _call_as(edition)
+    Variant.objects.filter(pk=edition.variant_id).update(
+        version=edition.version_id, title=of.title, parameters=of.parameters
+    )
+    publish(edition, by=by, at=at, reason=reason)
+
+
+def _take_back(report: Edition, reason: str, *, by: User | None, at: datetime) -> None:
+    """Parts that were not made with this edition show what they showed beside it, or nothing."""
+    showing = Variant.objects.filter(
+        publication__part__parent=report.publication_id,
+        slug=report.variant.slug,
+        current__isnull=False,
+    ).exclude(publication__part__name__in=report.facts.get("parts", {}))
+    by_name = showing.order_by("publication__part__name")
+    for variant in by_name.select_related("publication__part", "current"):
+        before = _last_before(report, variant.publication.part.name)
+        if before is None:
+            _hide(variant, reason, by=by, at=at)
+        elif variant.current and before.number < variant.current.number:
+            _show(before, report.variant, reason, by=by, at=at)
+
+
+def _last_before(report: Edition, name: str) -> Edition | None:
+    """The part's edition of the last edition before this one of the report that made it and was shown."""
+    shown = report.variant.editions.filter(
+        number__lt=report.number, publish_events__isnull=False, facts__parts__has_key=name
+    )
+    last = shown.order_by("-number").first()
+    made = parts_of(last) if last else []
+    return next((one for one in made if one.publication.part.name == name), None)
+
+
+def _hide(variant: Variant, reason: str, *, by: User | None, at: datetime) -> None:
+    """The link shows nothing, as before its first edition; what it showed stays in the archive."""
+    chart = variant.publication
+    others = chart.variants.filter(current__isnull=False).exclude(pk=variant.pk)
+    other = others.select_related("current").order_by("slug").first()
+    words = other.current.facts.get(WORDS) if other and other.current else None
+    neutral = {"title": _name_as_title(chart.part.name), "summary": ""}
+    Publication.objects.filter(pk=chart.pk).update(**(words or neutral))
+    Variant.objects.filter(pk=variant.pk).update(current=None)
+    record(
+        "hide", variant, by=by, at=at, publication=chart, reason=reason, was=str(variant.current)
+    )
+
+
 def _release(edition: Edition, reason: str, *, by: User | None, at: datetime) -> None:
     Edition.objects.filter(pk=edition.pk).update(state=Edition.State.GOOD)
     edition.state = Edition.State.GOOD
@@ -205,8 +251,22 @@ def _release(edition: Edition, reason: str, *, by: User | None, at: datetime) ->
     record("release_edition", edition, by=by, at=at, publication=chart, reason=reason)
 
 
-def _state(edition: Edition) -> tuple[str, str]:
-    return edition.version.number, edition.tree_id
+def _call_as(edition: Edition) -> None:
+    """A part is called as its default variant says, or as the only one says that is shown."""
+    chart, words = edition.publication, edition.facts.get(WORDS)
+    others = chart.variants.filter(current__isnull=False).exclude(pk=edition.variant_id)
+    if words and (edition.variant.is_default or not others.exists()):
+        Publication.objects.filter(pk=chart.pk).update(**words)
+        chart.title, chart.summary = words["title"], words["summary"]  # mail is about to tell them
+
+
+def _state(edition: Edition) -> tuple[str, str, dict[str, str]]:
+    return edition.version.number, edition.tree_id, edition.facts.get(WORDS, {})
+
+
+def _state_of(one: Made, version: Version) -> tuple[str, str, dict[str, str]]:
+    """What `_state` would say of it, were it an edition of this version."""
+    return version.number, tree_digest(one.rendered.files), _words(one)
 
 
 def _publication(one: Made, report: Publication, *, by: User | None, at: datetime) -> Publication:
@@ -223,7 +283,7 @@ def _publication(one: Made, report: Publication, *, by: User | None, at: datetim
         slug=slug,
         defaults={
             "kind": Kind.VISUALIZATION,
-            "title": _title(one),
+            "title": _name_as_title(one.name),  # its own words may say what is held back
             "owner": report.owner,
             "timezone": report.timezone,
             "created_at": at,
@@ -240,20 +300,22 @@ def _publication(one: Made, report: Publication, *, by: User | None, at: datetim
     return publication
 
 
-def _follow_report(publication: Publication, report: Publication, one: Made | None) -> None:
-    """Lists show owner, team and audience of the report; `one` is what readers will see next."""
-    words = {"title": _title(one), "summary": one.summary} if one else {}
+def _follow_report(publication: Publication, report: Publication) -> None:
+    """Lists show owner, team and audience of the report."""
     Publication.objects.filter(pk=publication.pk).update(
         owner=report.owner_id,
         team=report.team_id,
         audience=report.audience,
         timezone=report.timezone,
-        **words,
     )
 
 
-def _title(one: Made) -> str:
-    return one_line(one.title) or label(one.name.replace("-", "_"))
+def _words(one: Made) -> dict[str, str]:
+    return {"title": one_line(one.title) or _name_as_title(one.name), "summary": one.summary}
+
+
+def _name_as_title(name: str) -> str:
+    return label(name.replace("-", "_"))
 
 
 def _version(publication: Publication, version: Version) -> Version:

@@ -16,6 +16,11 @@ def part_of(publication: Publication) -> Part | None:
     return part
 
 
+def is_gone(publication: Publication) -> bool:
+    """Whether it was removed, by itself or with its report."""
+    return publication.is_removed or _asked(publication).is_removed
+
+
 def can_view(user: User, publication: Publication) -> bool:
     """Read its page, its editions, its history."""
     publication = _asked(publication)

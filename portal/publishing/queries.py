@@ -57,8 +57,8 @@ def titled(publications: PublicationQuerySet, text: str) -> PublicationQuerySet:
 
 
 def count_by_kind(user: User) -> dict[str, int]:
-    """How many publications of each kind the person may see."""
-    rows = Publication.objects.visible_to(user).listed().values("kind").annotate(count=Count("pk"))
+    """How many publications of each kind the lists tell the person of."""
+    rows = Publication.objects.listed_for(user).values("kind").annotate(count=Count("pk"))
     return {row["kind"]: row["count"] for row in rows}
 
 

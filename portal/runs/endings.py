@@ -56,9 +56,7 @@ def succeed(
         _ring_for_next(run)
         return Run.State.UNCHANGED
     remark = _reason_not_to_show(run, variant)
-    edition = _keep(
-        rendered, made, run, variant, is_held=bool(blocked), is_shown=not (blocked or remark), at=at
-    )
+    edition = _keep(rendered, made, run, variant, is_held=bool(blocked), at=at)
     if blocked:
         return _quarantine(claim, edition, blocked, report, at=at)
     _end(claim, Run.State.SUCCEEDED, report, at=at, progress=100, edition=edition, remark=remark)
@@ -75,7 +73,6 @@ def _keep(
     variant: Variant,
     *,
     is_held: bool,
-    is_shown: bool,
     at: datetime,
 ) -> Edition:
     """The report's edition, which remembers those of the charts and tables that were made with it."""
@@ -88,7 +85,6 @@ def _keep(
         by=run.requested_by,
         at=at,
         state=state,
-        is_shown=is_shown,
     )
     return add_edition(
         replace(rendered, facts=rendered.facts | ({"parts": numbers} if numbers else {})),

@@ -173,10 +173,11 @@ def error_of(
                 last_words=last_words,
                 failed_code=excerpt_of(heard.error) if heard.error else {},
             )
-    return BundleError(_limit_sentence(entry, outcome.ending, limits), last_words=last_words)
+    return BundleError(limit_sentence(entry, outcome.ending, limits), last_words=last_words)
 
 
-def _limit_sentence(entry: str, ending: Ending, limits: Limits) -> str:
+def limit_sentence(entry: str, ending: Ending, limits: Limits) -> str:
+    """Which limit it reached on memory, processes or disk, and what to do."""
     if ending is Ending.TOO_LARGE:
         return (
             f"{entry} needed more than {limits.memory_mb} MB of memory. Read less at once, or keep fewer "

@@ -1,6 +1,7 @@
 """Tables judged by a schema of pandera, which is the author's code: behind the walls, with the run's own packages."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from portal.common.text import one_line
@@ -8,8 +9,9 @@ from portal.publishing.declarations import LONGEST_NAME, SCHEMA_RULE
 from portal.runs import isolation, programs
 from portal.runs.checks import Result
 from portal.runs.environments.pins import Interpreter
+from portal.runs.listener import limit_sentence
 from portal.runs.models import Run
-from portal.runs.sandbox import Ending, Limits, MustStop
+from portal.runs.sandbox import Ending, Limits, MustStop, Outcome
 from portal.runs.sandbox import process as sandbox
 from portal.runs.tables import LONGEST_TEXT, SAMPLE_COLUMNS, SAMPLE_ROWS, unjudged
 from portal.runs.workplace import Workplace
@@ -35,18 +37,30 @@ def judge(
 def _judged(
     check: Check, run: Run, place: Workplace, interpreter: Interpreter, must_stop: MustStop
 ) -> list[Result]:
-    limits = programs.limits_for(run.version)
+    limits = replace(programs.limits_for(run.version), wall_seconds=JUDGE_SECONDS)
     said: list[str] = []
     outcome = sandbox.run(
         programs.schema_command(check, run, place, interpreter),
-        Limits(JUDGE_SECONDS, memory_mb=limits.memory_mb, processes=limits.processes),
+        limits,
         said.append,
         must_stop=must_stop,
         level=isolation.level(),
     )
-    if outcome.ending == Ending.TOO_SLOW:
-        return [unjudged(check, f"Judging it took longer than {JUDGE_SECONDS} seconds.")]
+    if outcome.ending != Ending.EXITED:
+        return [unjudged(check, why_stopped(outcome, limits))]
     return results_of(check, "".join(said))
+
+
+def why_stopped(outcome: Outcome, limits: Limits) -> str:
+    """What kept the judge from coming to an end."""
+    match outcome.ending:
+        case Ending.STOPPED:
+            return "Judging it was cancelled."
+        case Ending.TOO_SLOW:
+            return f"Judging it took longer than {limits.wall_seconds:g} seconds."
+        case Ending.NOT_STARTED:
+            return f"Judging it could not be started in its isolation: {outcome.trouble}"
+    return limit_sentence("Judging it", outcome.ending, limits)
 
 
 def results_of(check: Check, output: str) -> list[Result]:

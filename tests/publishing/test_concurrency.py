@@ -235,12 +235,10 @@ def test_roll_back_while_a_version_is_published_is_no_deadlock(alice: User) -> N
     with transaction.atomic():
         actions.lock_publication(first.publication_id)
         back.start()
-        back.join(timeout=30)
-        waited = back.is_alive()
+        wait_until(held_up)
         factories.version("third", by=alice)
     back.join()
 
-    assert not waited
     assert isinstance(back.outcome, PublishEvent)
 
 
@@ -249,7 +247,7 @@ def test_roll_back_while_a_version_is_published_is_no_deadlock(alice: User) -> N
 def test_roll_back_while_charts_are_refreshed_is_no_deadlock(alice: User) -> None:
     report = factories.publication(by=alice)
     first = refreshed(report, made())
-    refreshed(report, made(text="second"), minute=1)
+    refreshed(report, made(text="second", title="Renamed"), minute=1)
     back = Elsewhere(
         lambda: actions.roll_back(first, by=alice, at=MONDAY, reason="The second was wrong.")
     )
@@ -259,10 +257,8 @@ def test_roll_back_while_charts_are_refreshed_is_no_deadlock(alice: User) -> Non
         lock = Publication.objects.select_for_update(no_key=True)
         lock.get(slug="weekly-sales-by-week")  # as a refresh holds it while it keeps the chart
         back.start()
-        back.join(timeout=30)
-        waited = back.is_alive()
+        wait_until(held_up)
         refreshed(report, made(text="third"), minute=2)
     back.join()
 
-    assert not waited
     assert isinstance(back.outcome, PublishEvent)

@@ -7,16 +7,18 @@ from datetime import timedelta
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import User
-from portal.publishing import actions, content, embeds, parts
+from portal.publishing import actions, content, embeds, parts, queries
 from portal.publishing.actions import Wish
 from portal.publishing.models import (
     Audience,
     AuditEvent,
     Edition,
+    EmbedGrant,
     Part,
     Publication,
     PublishEvent,
@@ -51,7 +53,7 @@ def refreshed(
     plain = {"version": of_report.version, "variant": of_report, "logical_time": at, "by": by}
     is_good = state == Edition.State.GOOD
     with transaction.atomic():
-        numbers = parts.keep(charts, **plain, at=at, state=state, is_shown=is_good)
+        numbers = parts.keep(charts, **plain, at=at, state=state)
         page = rendered(f"{variant} {minute}", facts={"parts": numbers})
         edition = actions.add_edition(page, **plain, at=at, state=state)
         if is_good:
@@ -138,6 +140,8 @@ def test_are_shown_says_whether_anything_would_change(
         return parts.are_shown(charts, variant, variant.version)
 
     assert same(made())
+    assert not same(made(title="Renamed"))
+    assert not same(made(summary="In euros"))
     assert not same(made(text="other"))
     assert not same(made(), made("second"))
     assert not same()
@@ -171,6 +175,74 @@ def test_held_back_chart_is_shown_when_the_report_is_released(
     assert AuditEvent.objects.filter(action="release_edition", publication=chart).count() == 1
 
 
+def test_released_chart_is_called_as_its_edition_says(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    words = {"title": "Sales", "summary": "In euros."}
+    held = refreshed(report, made(**words), minute=1, state=Edition.State.QUARANTINED)
+    chart.refresh_from_db()
+    assert (chart.title, chart.summary) == ("By week", "")
+
+    actions.release_edition(held, by=alice, at=MONDAY, reason="A holiday")
+
+    chart.refresh_from_db()
+    assert (chart.title, chart.summary) == ("Sales", "In euros.")
+
+
+def test_chart_is_called_as_its_default_variant_says_or_the_only_one(report: Publication) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+
+    refreshed(report, made(text="emea", title="In EMEA"), variant="emea")
+    first = Publication.objects.get(kind="visualization").title
+    refreshed(report, made(title="Everywhere"), minute=1)
+    refreshed(report, made(text="more", title="In EMEA"), variant="emea", minute=2)
+
+    assert first == "In EMEA"
+    assert Publication.objects.get(kind="visualization").title == "Everywhere"
+
+
+@pytest.mark.parametrize(("name", "finds"), [("charlie", False), ("alice", True), ("ada", True)])
+def test_chart_that_was_never_shown_is_known_to_editors_alone(
+    report: Publication,
+    alice: User,
+    charlie: User,
+    ada: User,
+    reading: Reading,
+    name: str,
+    finds: bool,
+) -> None:
+    words = {"title": "Layoffs by week", "summary": "All of them."}
+    refreshed(report, made(**words), state=Edition.State.QUARANTINED)
+    person = User.objects.get(username=name)
+    browser = reading(person)
+
+    listed = browser.get("/visualizations/").content.decode()
+    found = browser.get("/", {"q": "week"}).content.decode()
+    counts = queries.count_by_kind(person)
+    page = browser.get("/visualizations/weekly-sales-by-week/").content.decode()
+
+    assert ("By week" in listed, "By week" in found, counts.get("visualization", 0)) == (
+        finds,
+        finds,
+        int(finds),
+    )
+    assert "By week" in page
+    assert not any(word in listed + found + page for word in words.values())
+
+
+def test_lists_tell_readers_of_a_chart_as_soon_as_a_variant_shows_it(
+    report: Publication, charlie: User
+) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+    refreshed(report, made(), state=Edition.State.QUARANTINED)
+
+    refreshed(report, made(text="emea"), variant="emea", minute=1)
+
+    assert queries.count_by_kind(charlie) == {"report": 1, "visualization": 1}
+
+
 def test_held_back_chart_is_not_released_by_itself(
     report: Publication, chart: Publication, alice: User, reading: Reading
 ) -> None:
@@ -189,9 +261,87 @@ def test_rolling_the_report_back_rolls_its_charts_back(
     first = report.editions.get(facts__parts__isnull=False)
     refreshed(report, made(text="wrong"), minute=1)
 
+    refreshed(report, made(text="wrong", title="Renamed"), minute=2)
+
     actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
 
+    chart.refresh_from_db()
+    assert (shown().number, chart.title) == (1, "By week")
+
+
+def test_roll_back_clears_a_chart_that_only_later_editions_made(
+    report: Publication, chart: Publication, alice: User, charlie: User, reading: Reading
+) -> None:
+    first = report.editions.get(facts__parts__isnull=False)
+    refreshed(report, made(text="wrong"), made("leak", title="Layoffs"), minute=1)
+    leak = Publication.objects.get(slug="weekly-sales-leak")
+    grant = embedded(leak, alice)
+    refreshed(report, minute=2)
+
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    leak.refresh_from_db()
+    assert (shown().number, shown(leak.slug), leak.title) == (1, None, "Leak")
+    event = AuditEvent.objects.get(action="hide", publication=leak)
+    assert (event.by, event.detail["was"]) == (alice, "#1")
+    browser = reading(charlie)
+    assert "No edition yet" in browser.get("/visualizations/weekly-sales-leak/").content.decode()
+    for address in ("v1", "as-of/2026-11-17"):
+        answer = browser.get(f"/visualizations/weekly-sales-leak/{address}/")
+        assert answer.status_code == 404, address
+    assert embed_page(grant).status_code == 404
+    assert queries.count_by_kind(charlie)["visualization"] == 1
+
+
+def test_cleared_chart_is_shown_again_with_the_next_edition_that_makes_it(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    first = report.editions.get(facts__parts__isnull=False)
+    refreshed(report, made(), made("leak"), minute=1)
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    refreshed(report, made(), made("leak", title="Right"), minute=2)
+
+    assert shown("weekly-sales-leak").number == 2
+    assert Publication.objects.get(slug="weekly-sales-leak").title == "Right"
+
+
+def test_roll_back_moves_a_chart_to_what_it_showed_beside_that_edition(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    without = refreshed(report, minute=1)
+    refreshed(report, made(text="wrong"), minute=2)
+
+    actions.roll_back(without, by=alice, at=MONDAY, reason="Wrong")
+
     assert shown().number == 1
+
+
+def test_roll_back_never_moves_a_chart_to_what_was_not_shown_then(
+    report: Publication, alice: User
+) -> None:
+    refreshed(report, made(text="held"), state=Edition.State.QUARANTINED)
+    without = refreshed(report, minute=1)
+    refreshed(report, made(text="wrong"), minute=2)
+
+    actions.roll_back(without, by=alice, at=MONDAY, reason="Wrong")
+
+    assert shown() is None
+
+
+def test_roll_back_of_one_variant_leaves_the_chart_of_the_other(
+    report: Publication, alice: User
+) -> None:
+    version = report.versions.get()
+    report.variants.create(slug="emea", title="EMEA", version=version)
+    first = report.editions.get()
+    refreshed(report, made(title="Everywhere"), minute=1)
+    refreshed(report, made(text="emea", title="In EMEA"), variant="emea", minute=2)
+
+    actions.roll_back(first, by=alice, at=MONDAY, reason="Wrong")
+
+    assert (shown(), shown(variant="emea").number) == (None, 2)
+    assert Publication.objects.get(kind="visualization").title == "In EMEA"
 
 
 def test_chart_that_is_not_made_any_more_stays_and_says_so(
@@ -337,7 +487,6 @@ def test_kept_and_not_shown_moves_no_link(report: Publication, chart: Publicatio
         by=None,
         at=MONDAY,
         state=Edition.State.GOOD,
-        is_shown=False,
     )
 
     chart.refresh_from_db()
@@ -369,21 +518,43 @@ def test_front_page_tells_of_a_report_and_not_of_each_of_its_charts(
     assert "By week" in found
 
 
-def test_embed_of_a_chart_follows_the_report(
-    report: Publication, chart: Publication, alice: User
-) -> None:
-    grant = embeds.create_grant(
+def embedded(chart: Publication, by: User) -> EmbedGrant:
+    return embeds.create_grant(
         chart,
         variant=chart.variants.get(),
         follows="latest",
         label="Wiki",
         origins=["https://wiki.example.com"],
-        by=alice,
+        by=by,
         at=MONDAY,
     )
 
+
+def embed_page(grant: EmbedGrant) -> HttpResponse:
+    return Client(headers={"host": "127.0.0.1:8000"}).get(embeds.embed_url(grant))
+
+
+def test_embed_of_a_chart_follows_the_report(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    grant = embedded(chart, alice)
+
     refreshed(report, made(text="newer"), minute=1)
 
-    page = Client(headers={"host": "127.0.0.1:8000"}).get(embeds.embed_url(grant))
-    assert content.grant_url(grant, shown()) in page.content.decode()
+    assert content.grant_url(grant, shown()) in embed_page(grant).content.decode()
     assert shown().number == 2
+
+
+def test_embed_of_a_chart_ends_with_the_report(
+    report: Publication, chart: Publication, alice: User
+) -> None:
+    grant = embedded(chart, alice)
+    removed = {"state": "removed", "removed_at": MONDAY, "removed_by": alice}
+    Publication.objects.filter(pk=report.pk).update(**removed)
+
+    page = embed_page(grant)
+
+    assert page.status_code == 410
+    assert chart.title not in page.content.decode()
+    with pytest.raises(embeds.NothingToFollow):
+        embedded(Publication.objects.get(pk=chart.pk), alice)

@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from portal.accounts.models import User
 from portal.publishing.declarations import BadKey, declared
 from portal.runs.checks import Result
 from portal.runs.models import Run
-from portal.runs.table_schemas import results_of
+from portal.runs.sandbox import Ending, Limits, Outcome
+from portal.runs.table_schemas import results_of, why_stopped
 from tests.runs.authors import publish_script
 from tests.runs.conftest import MONDAY
 from tests.runs.test_director import ended
@@ -102,6 +104,24 @@ def test_more_wrong_rows_than_rows_are_cut(db: None) -> None:
     assert (result.failing, result.total) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("ending", "says"),
+    [
+        (Ending.TOO_SLOW, "Judging it took longer than 120 seconds."),
+        (Ending.TOO_LARGE, "Judging it needed more than 64 MB of memory."),
+        (Ending.TOO_MANY, "Judging it had more than 9 processes"),
+        (Ending.TOO_FULL, "Judging it wrote more than 16 MB."),
+        (Ending.NOT_STARTED, "Judging it could not be started in its isolation: no walls"),
+        (Ending.STOPPED, "Judging it was cancelled."),
+    ],
+)
+def test_judge_that_did_not_end_by_itself_says_which_limit(ending: Ending, says: str) -> None:
+    limits = Limits(wall_seconds=120.0, memory_mb=64, processes=9, disk_mb=16)
+    outcome = Outcome(ending, 137, 1.0, 1, output_cut=False, trouble="no walls")
+
+    assert why_stopped(outcome, limits).startswith(says)
+
+
 SCHEMA = """
 schema_type: dataframe
 columns:
@@ -114,6 +134,12 @@ import pandera.pandas as pa
 small = pa.Check(lambda amounts: amounts < 100, name="small")
 schema = pa.DataFrameSchema({"amount": pa.Column(float, small, nullable=True)}, coerce=True)
 """
+GREEDY = """
+import time
+for number in range(4):
+    open(f"big{number}", "wb").write(bytes(10 << 20))
+time.sleep(10)
+"""
 WRITES = """
 import os, pathlib
 output = pathlib.Path(os.environ["BROADSHEET_OUTPUT"])
@@ -122,11 +148,13 @@ output.joinpath("index.html").write_text("<p>orders")
 """
 
 
-def judged(alice: User, *schemas: str, requirements: str) -> Run:
+def judged(
+    alice: User, *schemas: str, requirements: str, files: dict[str, str] | None = None
+) -> Run:
     checks = [
         declared({"file": "orders.csv", "schema": name, "masked": ["email"]}) for name in schemas
     ]
-    files = {"orders.yaml": SCHEMA, "small.py": CODE}
+    files = {"orders.yaml": SCHEMA, "small.py": CODE} | (files or {})
     if requirements:
         files["requirements.txt"] = requirements
     return ended(
@@ -141,6 +169,16 @@ def test_without_pandera_the_author_is_told_what_to_add(alice: User) -> None:
 
     assert run.state == Run.State.QUARANTINED
     assert "Add pandera[io] to its requirements.txt" in run.check_results.get().message
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_judge_has_the_disk_of_its_run(alice: User, settings: LazySettings) -> None:
+    settings.RUN_DISK_MB = 16
+    run = judged(alice, "orders.yaml", requirements="", files={"pandera.py": GREEDY})
+
+    assert run.state == Run.State.QUARANTINED, run.error
+    assert run.check_results.get().message.startswith("Judging it wrote more than 16 MB.")
 
 
 @pytest.mark.slow

@@ -128,7 +128,9 @@ def _failure(
 ) -> "dict[str, Any]":
     rows = list(dict.fromkeys(int(index) for index, _ in told if _is_row(index, frame)))
     values = list(dict.fromkeys(_text(value) for _, value in told))[:SHOWN_VALUES]
-    hides = column in masked or bool(masked and rows and not column)
+    # What is not said of single cells of a known column may quote any of the masked ones.
+    is_of_column = column in frame.columns and bool(rows)
+    hides = bool(masked) and (column in masked or not is_of_column)
     return {
         "column": column,
         "check": check,

@@ -32,7 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _found(request: HttpRequest, text: str) -> HttpResponse:
-    readable = Publication.objects.visible_to(signed_in(request)).listed()
+    readable = Publication.objects.listed_for(signed_in(request))
     matches = queries.titled(queries.by_freshness(readable), text)
     stories = queries.told(matches[: FOUND + 1])
     context = {"text": text, "stories": stories[:FOUND], "has_more": len(stories) > FOUND}

@@ -20,7 +20,7 @@ PER_PAGE = 30
 def kind_list(request: HttpRequest, kind: str) -> HttpResponse:
     """Last published first, a page at a time; `?q=` narrows it by title."""
     text = one_line(request.GET.get("q", ""))
-    readable = Publication.objects.visible_to(signed_in(request)).listed().filter(kind=kind)
+    readable = Publication.objects.listed_for(signed_in(request)).filter(kind=kind)
     pages = Paginator(queries.titled(queries.by_freshness(readable), text), PER_PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {
