@@ -76,25 +76,17 @@ def _keep(
     at: datetime,
 ) -> Edition:
     """The report's edition, which remembers those of the charts and tables that were made with it."""
-    state = Edition.State.QUARANTINED if is_held else Edition.State.GOOD
-    numbers = parts.keep(
-        made,
-        version=run.version,
-        variant=variant,
-        logical_time=run.logical_time,
-        by=run.requested_by,
-        at=at,
-        state=state,
-    )
-    return add_edition(
-        replace(rendered, facts=rendered.facts | ({"parts": numbers} if numbers else {})),
-        version=run.version,
-        variant=variant,
-        logical_time=run.logical_time,
-        by=run.requested_by,
-        at=at,
-        state=state,
-    )
+    both: dict[str, Any] = {
+        "version": run.version,
+        "variant": variant,
+        "logical_time": run.logical_time,
+        "by": run.requested_by,
+        "at": at,
+        "state": Edition.State.QUARANTINED if is_held else Edition.State.GOOD,
+    }
+    numbers = parts.keep(made, **both)
+    facts = rendered.facts | ({"parts": numbers} if numbers else {})
+    return add_edition(replace(rendered, facts=facts), **both)
 
 
 def _quarantine(
