@@ -10,12 +10,13 @@ What happens is told on standard output, one JSON text per line after a record s
 other line is log:
 
     {"event": "cell", "cell": 3, "of": 14, "label": "read ledger"}
-    {"event": "done", "cell": 3, "of": 14, "seconds": 41.2}
-    {"event": "error", "cell": 3, "of": 14, "line": 2, "name": "KeyError", "message": "...",
+    {"event": "done", "cell": 3, "of": 14, "said": 120, "seconds": 41.2}
+    {"event": "error", "cell": 3, "of": 14, "said": 120, "line": 2, "name": "KeyError", "message": "...",
      "traceback": "...", "source": "..."}
     {"event": "refused", "message": "asks for the kernel “ir”, ..."}
 
-Cells are counted as Jupyter counts them: code cells only, from 1.
+Cells are counted as Jupyter counts them: code cells only, from 1. `said` is how many bytes the file had by then
+into which code writes what it tells the portal, where there is one.
 """
 
 import json
@@ -389,7 +390,7 @@ class _Teller:
             raise
         except DeadKernelError:
             words.tell()
-            self._tell("error", line=None, name="DeadKernel", message="", traceback="")
+            self._tell("error", **said(), line=None, name="DeadKernel", message="", traceback="")
             raise SystemExit(FAILED) from None
         except RuntimeError:  # it ended before it was ready
             words.tell()
@@ -405,13 +406,14 @@ class _Teller:
         self._tell("cell", label=label_of(cell.source))
 
     def _cell_ended(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
-        self._tell("done", seconds=round(time.monotonic() - self._started, 1))
+        self._tell("done", **said(), seconds=round(time.monotonic() - self._started, 1))
 
     def _tell_error(self, error: CellExecutionError) -> None:
         traceback = _PREAMBLE.sub("", _ANSI.sub("", error.traceback), count=1)
         line = _LINE.search(traceback)
         self._tell(
             "error",
+            **said(),
             line=int(line[1]) if line else None,
             name=error.ename or "exit code",  # a kernel of a shell has nothing else to say
             message=_ANSI.sub("", error.evalue)[:MOST_TRACEBACK],
@@ -423,6 +425,14 @@ class _Teller:
         self._stream.close()
         self._stream = _Stream()
         tell(event=event, cell=self._current, of=len(self._number), **what)
+
+
+def said() -> dict[str, int]:
+    """The size of the file that BROADSHEET_SAY names."""
+    try:
+        return {"said": Path(os.environ["BROADSHEET_SAY"]).stat().st_size}
+    except (KeyError, OSError):  # not in a run, or removed by the code
+        return {}
 
 
 def tell(**what: object) -> None:
