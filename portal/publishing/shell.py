@@ -11,6 +11,10 @@ from html import escape
 DATA_ID = "broadsheet-data"
 MATH_STYLES = ("/static/vendor/katex-0.19.1/katex.min.css",)
 MATH_SCRIPTS = ("/static/vendor/katex-0.19.1/katex.min.js", "/static/content/math.js")
+FORMULA_LIBRARIES = (MATH_SCRIPTS[0], "/static/vendor/katex-0.19.1/contrib/auto-render.min.js")
+FORMULA_SCRIPT = (
+    "/static/content/formulas.js"  # for pages that others made: any TeX between delimiters
+)
 
 # In a script element only "<" can end the data; the others keep old parsers and proxies quiet.
 _SCRIPT_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})

@@ -173,11 +173,12 @@ class Direction:
         self.isolation = isolation.level()
         heard, limits = self.heard, programs.limits_for(self.run.version)
         with mailbox(place.said) as box:
+            heard.box = box
             self.outcome = sandbox.run(
                 command,
                 limits,
                 heard.hear,
-                must_stop=lambda: self._must_stop(box),
+                must_stop=self._must_stop,
                 on_usage=self._note_usage,
                 level=self.isolation,
             )
@@ -190,9 +191,8 @@ class Direction:
         if error is not None:
             raise error
 
-    def _must_stop(self, box: Mailbox) -> bool:
-        for line in box.lines():
-            self.heard.take(line)
+    def _must_stop(self) -> bool:
+        self.heard.hear_said()
         self.logbook.write_sometimes()
         return self.lease.must_stop
 

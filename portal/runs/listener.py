@@ -11,6 +11,7 @@ from portal.common import ansi
 from portal.common.text import one_line, storable
 from portal.runs.errors import BundleError, Cancelled, PlatformError, RunError, TooSlow
 from portal.runs.logbook import Logbook
+from portal.runs.mailbox import MOST_BYTES, Mailbox
 from portal.runs.masking import Masking
 from portal.runs.runners import in_python, last_line
 from portal.runs.said import IllFormed, Progress, Said
@@ -31,10 +32,12 @@ LONGEST_REFUSAL = 600
 class Listener:
     """Hears records of the notebook driver, and lines for the log.
 
-    `masked` is applied to whatever comes in, before anything is cut, kept or shown.
+    `masked` is applied to whatever comes in, before anything is cut, kept or shown. What stands in the `box`
+    is logged between the lines where it was said, as far as can be told: for a notebook to the cell.
     """
 
     logbook: Logbook
+    box: Mailbox | None = None
     error: dict[str, Any] | None = None
     refusal: str = ""
     where: str = ""
@@ -46,6 +49,8 @@ class Listener:
     _ill_formed: int = 0
 
     def hear(self, text: str) -> None:
+        if not self.where and RECORD not in text:  # a notebook's records tell when it was said
+            self.hear_said()
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._line(line)
@@ -63,6 +68,11 @@ class Listener:
         end = len(text) - max(self.masked.longest - 1, 0)
         self._rest = text[end:]
         self._line(text[:end])
+
+    def hear_said(self, until: int = MOST_BYTES) -> None:
+        """Take what the code has said up to now, or in so many bytes."""
+        for line in self.box.lines(until) if self.box else ():
+            self.take(line)
 
     def take(self, line: str) -> None:
         """One line of what the code says through `import broadsheet`."""
@@ -113,6 +123,8 @@ class Listener:
         return self.masked(line) if hidden == bare else hidden
 
     def _hear_record(self, record: dict[str, Any]) -> None:
+        if isinstance(said := record.get("said"), int):
+            self.hear_said(said)
         cell, of = _count(record.get("cell")), _count(record.get("of"))
         self.where = f"cell {cell} of {of}"
         match record.get("event"):

@@ -24,9 +24,16 @@ class Mailbox:
     _rest: bytes = b""
     _is_skipping: bool = field(default=False)
 
-    def lines(self) -> Iterator[str]:
-        """The whole lines that were added since; at most the limit of them, whatever the code writes."""
-        while self._read < MOST_BYTES and (data := os.pread(self.file, CHUNK, self._read)):
+    def lines(self, until: int = MOST_BYTES) -> Iterator[str]:
+        """The whole lines that were added since; at most the limit of them, whatever the code writes.
+
+        Those beyond the first `until` bytes of the file wait for the next time.
+        """
+        end = min(until, MOST_BYTES)
+        while (room := min(CHUNK, end - self._read)) > 0:
+            data = os.pread(self.file, room, self._read)
+            if not data:
+                return
             self._read += len(data)
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:

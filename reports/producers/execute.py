@@ -10,19 +10,23 @@ What happens is told on standard output, one JSON text per line after a record s
 other line is log:
 
     {"event": "cell", "cell": 3, "of": 14, "label": "read ledger"}
-    {"event": "done", "cell": 3, "of": 14, "seconds": 41.2}
-    {"event": "error", "cell": 3, "of": 14, "line": 2, "name": "KeyError", "message": "...",
+    {"event": "done", "cell": 3, "of": 14, "said": 120, "seconds": 41.2}
+    {"event": "error", "cell": 3, "of": 14, "said": 120, "line": 2, "name": "KeyError", "message": "...",
      "traceback": "...", "source": "..."}
     {"event": "refused", "message": "asks for the kernel “ir”, ..."}
 
-Cells are counted as Jupyter counts them: code cells only, from 1.
+Cells are counted as Jupyter counts them: code cells only, from 1. `said` is how many bytes the file had by then
+into which code writes what it tells the portal, where there is one.
 """
 
 import json
 import keyword
 import math
+import os
 import re
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +43,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 RECORD = "\x1e"
 MOST_STREAM = 200_000  # characters of one cell's output in the log, while it prints
 STREAM_END = 4_000  # of what is beyond, from its end
+MOST_LAST_WORDS = 8_000  # bytes of a kernel that died
+LAST_WORDS_SECONDS = 2.0
 MOST_TRACEBACK = 8_000
 MOST_SOURCE = 20_000
 LABEL_LENGTH = 60
@@ -78,7 +84,7 @@ def execute(entry: Path, executed: Path, parameters: dict[str, Any], python: str
     if parameters:
         inject(notebook, parameters, kernel.language)
     try:
-        _Teller(notebook).execute(kernel.manager)
+        _Teller(notebook).execute(kernel)
     except CellExecutionError:
         return FAILED
     finally:
@@ -207,6 +213,7 @@ class Kernel:
         # most 107 bytes (unix(7)), and the folders of a run may be deep.
         # An asynchronous manager: the client of the other one waits for ever for a kernel that has died.
         self.language = language
+        self.echoes = False
         self.manager = AsyncKernelManager(
             kernel_name=name, kernel_spec_manager=known, transport="ipc", ip="../ipc/kernel"
         )
@@ -259,6 +266,7 @@ def _with_python(kernel: Kernel, python: str) -> Kernel:
     program = Path(kernel.manager.kernel_spec.argv[0]).name
     if re.fullmatch(r"python[\d.]*", program):
         kernel.start_with(python)
+        kernel.echoes = True
     return kernel
 
 
@@ -276,6 +284,31 @@ def _text(part: Mapping[str, Any], key: str) -> str:
 
 
 # ---- Execution ----
+
+
+class _LastWords:
+    """Keeps the end of what a kernel writes to its standard error, in case it dies.
+
+    ipykernel, on which kernels in Python stand, sends what subprocesses print and also echoes it to the
+    streams that it was started with (`OutStream._watch_pipe_fd`): whoever hears both, hears all twice.
+    """
+
+    def __init__(self) -> None:
+        self._end = b""
+        self._source, self.file = os.pipe()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while data := os.read(self._source, MOST_LAST_WORDS):
+            self._end = (self._end + data)[-MOST_LAST_WORDS:]
+
+    def tell(self) -> None:
+        """For the log, once the kernel has ended."""
+        os.close(self.file)
+        self._reader.join(LAST_WORDS_SECONDS)
+        if text := self._end.decode("utf-8", "replace").replace(RECORD, "").strip():
+            _write(f"The kernel ended; the last it wrote to its standard error is\n{text}")
 
 
 class _Client(NotebookClient):
@@ -338,10 +371,12 @@ class _Teller:
         self._started = 0.0
         self._stream = _Stream()
 
-    def execute(self, kernel: AsyncKernelManager) -> None:
+    def execute(self, kernel: Kernel) -> None:
+        words = _LastWords()
+        streams = {"stdout": subprocess.DEVNULL, "stderr": words.file} if kernel.echoes else {}
         client = _Client(
             self._notebook,
-            km=kernel,
+            km=kernel.manager,
             timeout=None,
             record_timing=False,  # the same results must give the same file
             on_cell_execute=self._cell_starts,
@@ -349,15 +384,19 @@ class _Teller:
         )
         client.on_stream = lambda text: self._stream.write(text)
         try:
-            client.execute(cwd=str(Path.cwd()))
+            client.execute(cwd=str(Path.cwd()), **streams)
         except CellExecutionError as error:
             self._tell_error(error)
             raise
         except DeadKernelError:
-            self._tell("error", line=None, name="DeadKernel", message="", traceback="")
+            words.tell()
+            self._tell("error", **said(), line=None, name="DeadKernel", message="", traceback="")
             raise SystemExit(FAILED) from None
+        except RuntimeError:  # it ended before it was ready
+            words.tell()
+            raise
         finally:
-            run_sync(kernel.shutdown_kernel)(now=True)
+            run_sync(kernel.manager.shutdown_kernel)(now=True)
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         self._current = self._number[cell_index]
@@ -367,13 +406,14 @@ class _Teller:
         self._tell("cell", label=label_of(cell.source))
 
     def _cell_ended(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
-        self._tell("done", seconds=round(time.monotonic() - self._started, 1))
+        self._tell("done", **said(), seconds=round(time.monotonic() - self._started, 1))
 
     def _tell_error(self, error: CellExecutionError) -> None:
         traceback = _PREAMBLE.sub("", _ANSI.sub("", error.traceback), count=1)
         line = _LINE.search(traceback)
         self._tell(
             "error",
+            **said(),
             line=int(line[1]) if line else None,
             name=error.ename or "exit code",  # a kernel of a shell has nothing else to say
             message=_ANSI.sub("", error.evalue)[:MOST_TRACEBACK],
@@ -385,6 +425,14 @@ class _Teller:
         self._stream.close()
         self._stream = _Stream()
         tell(event=event, cell=self._current, of=len(self._number), **what)
+
+
+def said() -> dict[str, int]:
+    """The size of the file that BROADSHEET_SAY names."""
+    try:
+        return {"said": Path(os.environ["BROADSHEET_SAY"]).stat().st_size}
+    except (KeyError, OSError):  # not in a run, or removed by the code
+        return {}
 
 
 def tell(**what: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from portal.publishing import shell
-from reports.producers import markdown, notebook
+from reports.producers import html, markdown, notebook
 from tests.browser.editions import serving
 from tests.machine import chromium
 from visualizations.producers import figure
@@ -327,9 +327,12 @@ def test_broken_pdf_says_so_and_can_be_downloaded(viewer: Viewer) -> None:
 # ---- charts, formulas, notebooks ----
 
 
+PRODUCERS = {".json": figure, ".md": markdown, ".ipynb": notebook, ".html": html}
+
+
 def produce(viewer: Viewer, name: str, content: str) -> Page:
     """Open what the producer of `name` makes of `content`."""
-    producer = {".json": figure, ".md": markdown, ".ipynb": notebook}[Path(name).suffix]
+    producer = PRODUCERS[Path(name).suffix]
     bundle = viewer.folder.parent / "bundle"
     bundle.mkdir()
     (bundle / name).write_text(content, "utf-8")
@@ -453,6 +456,27 @@ def test_formulas_are_drawn_and_broken_ones_stay_text(viewer: Viewer) -> None:
 
     expect(page.locator(".katex")).to_have_count(1)
     expect(page.get_by_text("\\frac{1")).to_be_visible()
+    assert viewer.problems == []
+
+
+MATHJAX = """<!doctype html><html><head><script>%s</script></head><body><p>
+<span class="math inline">\\(\\alpha^2\\)</span> <span class="math display">\\[\\frac{1}{2}\\]</span>
+<i>$y$ costs $5</i> <code>\\(z\\)</code></p>
+<script>var script = document.createElement("script");
+script.src = "https://mathjax.rstudio.com/latest/MathJax.js"; document.head.appendChild(script);</script>"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "drawn"), [("", 2), ("MathJax = {tex: {inlineMath: [['$', '$']]}}", 3)]
+)
+def test_formulas_of_a_page_without_its_mathjax_are_drawn(
+    viewer: Viewer, settings: str, drawn: int
+) -> None:
+    page = produce(viewer, "index.html", MATHJAX % settings)
+
+    expect(page.locator(".katex")).to_have_count(drawn)
+    expect(page.locator(".katex-display")).to_have_count(1)
+    expect(page.locator("code")).to_have_text("\\(z\\)")
     assert viewer.problems == []
 
 

@@ -11,7 +11,16 @@ from portal.publishing import charts, plotly_figures, shell
 from tests.publishing.vendored import STATIC, static_file
 
 PINS = STATIC.parent / "tools" / "vendor.json"
-VIEWERS = ("figure.js", "pdf.js", "table.js", "notebook.js", "modules.js", "math.js", "sandbox.js")
+VIEWERS = (
+    "figure.js",
+    "pdf.js",
+    "table.js",
+    "notebook.js",
+    "modules.js",
+    "math.js",
+    "formulas.js",
+    "sandbox.js",
+)
 
 
 def plotly_version(script: Path) -> str:
@@ -46,6 +55,7 @@ def test_bundle_draws_exactly_the_traces_that_the_table_says(
         *charts.BOKEH_SCRIPTS,
         *shell.MATH_SCRIPTS,
         *shell.MATH_STYLES,
+        *shell.FORMULA_LIBRARIES,
         charts.FIGURE_SCRIPT,
         f"/static/vendor/plotly-geo-{plotly_figures.VERSION}/world_110m.json",
     ],

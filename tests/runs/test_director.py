@@ -360,17 +360,19 @@ def test_use_of_the_machine_is_kept(alice: User) -> None:
     assert known["seconds"] >= known["curve"][-1][0]
 
 
-def test_what_a_cell_prints_is_in_the_log_with_its_end(alice: User) -> None:
+def test_what_a_cell_prints_and_says_is_in_the_log_with_its_end(alice: User) -> None:
     cells = [
         "print('first')\nfor n in range(90_000): print(n)\nprint('last', end='')",
-        "print('two')",
+        "print('two')\nimport broadsheet",
+        "broadsheet.metric('rows', 3)",
     ]
 
     log = log_of(ended(publish_notebook(cells, by=alice, at=MONDAY)))
 
     lines = [line[9:] for line in log.splitlines()]
     assert {"first", "last", "two"} <= set(lines)
-    assert lines.index("last") < lines.index("cell 2 of 2")
+    assert lines.index("last") < lines.index("cell 2 of 3")
+    assert lines[lines.index("metric rows = 3") + 1].startswith("cell 3 of 3 took")
     assert any("characters are left out" in line for line in lines)
 
 

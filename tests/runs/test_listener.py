@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from portal.runs.errors import BundleError, Cancelled, PlatformError, TooSlow
 from portal.runs.listener import LONGEST_LINE, RECORD, Listener, error_of, excerpt_of
+from portal.runs.mailbox import mailbox
 from portal.runs.masking import Masking
 from portal.runs.sandbox import Ending, Limits, Outcome
 
@@ -48,6 +50,39 @@ def record(event: str, **fields: object) -> str:
 
 def outcome(ending: Ending = Ending.EXITED, exit_code: int = 1) -> Outcome:
     return Outcome(ending=ending, exit_code=exit_code, seconds=1, peak_mb=1, output_cut=False)
+
+
+def metrics(*names: str) -> str:
+    return "".join(f'{{"say": "metric", "name": "{name}", "value": 1}}\n' for name in names)
+
+
+def test_what_a_cell_said_is_logged_within_the_cell(
+    heard: Listener, notes: Notes, tmp_path: Path
+) -> None:
+    with mailbox(tmp_path / "said") as heard.box:
+        (tmp_path / "said").write_text(metrics("in_9", "in_10"))
+        heard.hear(record("cell") + record("done", said=len(metrics("in_9")), seconds=1))
+        heard.hear(record("cell", cell=10) + record("error", cell=10, said=1 << 80, name="E"))
+
+    assert notes.lines == [
+        "cell 9 of 14",
+        "metric in_9 = 1",
+        "cell 9 of 14 took 1 s",
+        "cell 10 of 14",
+        "metric in_10 = 1",
+        "cell 10 of 14 raised E: ",
+    ]
+
+
+def test_what_a_script_said_is_logged_before_what_it_prints_then(
+    heard: Listener, notes: Notes, tmp_path: Path
+) -> None:
+    with mailbox(tmp_path / "said") as heard.box:
+        heard.hear("loaded\n")
+        (tmp_path / "said").write_text(metrics("rows"))
+        heard.hear("ended\n")
+
+    assert notes.lines == ["loaded", "metric rows = 1", "ended"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 
 from portal.runs.mailbox import LONGEST_LINE, MOST_BYTES, mailbox
 
+WORDS = ["one", "two", "three"]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -24,6 +26,18 @@ def test_lines_are_handed_out_once_as_they_come(path: Path) -> None:
         assert (first, second) == (["one"], ["two"])
         assert list(box.last_lines()) == ["three"]
         assert list(box.last_lines()) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "first"),
+    [(-1, []), (4, ["one"]), (6, ["one"]), (8, ["one", "two"]), (1 << 80, WORDS)],
+)
+def test_lines_beyond_the_wanted_bytes_wait(path: Path, until: int, first: list[str]) -> None:
+    with mailbox(path) as box:
+        path.write_text("one\ntwo\nthree\n")
+
+        assert list(box.lines(until)) == first
+        assert list(box.lines()) == WORDS[len(first) :]
 
 
 def test_line_beyond_the_limit_is_dropped_and_the_next_is_read(path: Path) -> None:

@@ -36,24 +36,36 @@ def notebook(*sources: str, parameters: int | None = None) -> Any:
     return v4.new_notebook(cells=cells)
 
 
-def drive(
-    tmp_path: Path, document: Any, **parameters: object
-) -> tuple[int, list[dict[str, Any]], Any]:
-    """Exit code, records and the executed notebook."""
+def run_driver(
+    tmp_path: Path,
+    document: Any,
+    python: str = sys.executable,
+    parameters: dict[str, object] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """The driver's process, which has ended; both its streams are one, as in a run."""
     for folder in ("work", "ipc", "home"):
         (tmp_path / folder).mkdir()
     nbformat.write(document, tmp_path / "work" / "book.ipynb")
     executed = tmp_path / "output" / "book.ipynb"
     command = [sys.executable, "-I", str(DRIVER)]
-    ended = subprocess.run(
-        [*command, "book.ipynb", str(executed), json.dumps(parameters), sys.executable],
+    return subprocess.run(
+        [*command, "book.ipynb", str(executed), json.dumps(parameters or {}), python],
         cwd=tmp_path / "work",
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def drive(
+    tmp_path: Path, document: Any, **parameters: object
+) -> tuple[int, list[dict[str, Any]], Any]:
+    """Exit code, records and the executed notebook."""
+    ended = run_driver(tmp_path, document, parameters=parameters)
+    executed = tmp_path / "output" / "book.ipynb"
     lines = [line for line in ended.stdout.split("\n") if line.startswith(RECORD)]
     records = [json.loads(line.removeprefix(RECORD)) for line in lines]
     written = nbformat.read(executed, as_version=4) if executed.is_file() else None
@@ -321,6 +333,28 @@ def test_kernel_that_dies_is_told(tmp_path: Path) -> None:
 
     assert code == 1
     assert (records[-1]["event"], records[-1]["name"]) == ("error", "DeadKernel")
+
+
+@pytest.mark.slow
+def test_what_subprocesses_print_is_logged_once(tmp_path: Path) -> None:
+    document = notebook("import os; os.system('echo said; echo warned >&2')")
+
+    log = run_driver(tmp_path, document).stdout.splitlines()
+
+    assert [log.count(line) for line in ("said", "warned")] == [1, 1]
+
+
+@pytest.mark.slow
+def test_last_words_of_a_kernel_that_cannot_start_are_logged(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho No module named ipykernel >&2\nexit 1\n")
+    python.chmod(0o755)
+
+    ended = run_driver(tmp_path, notebook("1"), str(python))
+
+    assert ended.returncode == 1
+    assert "standard error is\nNo module named ipykernel\n" in ended.stdout
 
 
 @pytest.mark.slow

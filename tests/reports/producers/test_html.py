@@ -2,7 +2,7 @@ import pytest
 
 from portal.common.refusals import Refused
 from reports.producers import html
-from reports.producers.html import SANDBOX_SCRIPT, with_sandbox_script
+from reports.producers.html import FORMULAS, SANDBOX_SCRIPT, with_our_scripts
 
 MARK = b"@@"
 
@@ -22,14 +22,34 @@ MARK = b"@@"
     ],
 )  # fmt: skip
 def test_sandbox_script_comes_before_everything_that_runs(page, expected):
-    assert with_sandbox_script(page) == expected.replace(MARK, SANDBOX_SCRIPT)
+    assert with_our_scripts(page) == expected.replace(MARK, SANDBOX_SCRIPT)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
 def test_pages_whose_bytes_are_not_ascii_stay_as_they_are(encoding):
     page = "<html><head><script>x</script>".encode(encoding)
 
-    assert with_sandbox_script(page) == page
+    assert with_our_scripts(page) == page
+
+
+@pytest.mark.parametrize(
+    ("page", "is_drawn"),
+    [
+        ('script.src  = "https://mathjax.rstudio.com/latest/MathJax.js?config=TeX-AMS";', True),
+        ('<script src="https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-chtml-full.js"></script>', True),
+        ("<script async\nsrc='//cdnjs.cloudflare.com/ajax/libs/mathjax/2.7.7/latest.js'> </script>", True),
+        ('<script src="/usr/share/javascript/mathjax/MathJax.js"></script>', True),
+        ("math: { mathjax: 'https://cdn.jsdelivr.net/npm/mathjax@2.7.0/MathJax.js' }", True),
+        ('<script src="lib/mathjax/MathJax.js"></script>', False),
+        ('t.src="https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-svg.js"', False),
+        ('<a href="https://www.mathjax.org">MathJax</a>', False),
+        ("<script>window.MathJax = {};</script>", False),
+    ],
+)  # fmt: skip
+def test_page_gets_katex_where_it_would_load_mathjax_from_elsewhere(page, is_drawn):
+    shown = with_our_scripts(page.encode())
+
+    assert shown == SANDBOX_SCRIPT + (FORMULAS if is_drawn else b"") + page.encode()
 
 
 def test_render_copies_the_tree_and_changes_nothing_else(tmp_path):
