@@ -8,6 +8,7 @@
     if (!frame || source !== frame.contentWindow) return;
     if (data?.type !== "broadsheet:resize" || data.v !== 1 || !(data.height > 0)) return;
     frame.style.blockSize = `${clamp(data.height)}px`;
+    tell(); // browsers do not observe sizes in frames that are out of sight
   });
 
   // A wrapper of exactly the content's height, never the document: that is at least as tall as the host's frame.

@@ -219,6 +219,16 @@ def test_embeds_on_one_page_have_each_their_own_height(
     assert settled_content(page, 200, 1) == 200
 
 
+def test_embed_out_of_sight_has_its_height_before_one_scrolls_there(
+    page: Page, host: HostSite, edition: Edition
+) -> None:
+    above = '<div style="height:1000px"></div>'
+    page.goto(host.show(above + embeds.snippet(embed(edition, host.origin))))
+    frame_of(page)
+
+    assert settled_content(page, 700) == 700
+
+
 def test_host_script_believes_only_sensible_heights_of_its_own_frames(
     page: Page, host: HostSite, edition: Edition
 ) -> None:
