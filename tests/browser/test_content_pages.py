@@ -47,8 +47,13 @@ class Viewer:
         """The same of a page that is not ours."""
         (self.folder / "index.html").write_text(html, "utf-8")
         self.open("host")
-        self.page.wait_for_timeout(700)
-        return self.heights()
+        heights: list[int] | None = None
+        for _ in range(20):
+            self.page.wait_for_timeout(700)
+            if self.heights() == heights:
+                return heights
+            heights = self.heights()
+        raise AssertionError(f"the page never became quiet, it asked for {heights}")
 
 
 @pytest.fixture
