@@ -17,7 +17,7 @@ from portal.publishing.actions import Bundle, Wish, publish_bundle
 from portal.publishing.links import Address, NoEditionYet, resolve
 from portal.publishing.models import Edition, PublishEvent, Tree, Variant
 from portal.publishing.trees import StoredFile, store_files, tree_digest
-from portal.runs import schedules
+from portal.runs import rules, schedules
 from portal.runs.models import ACTIVE, Run, Schedule, Slot
 
 
@@ -58,7 +58,7 @@ class Shelf:
     def is_done(self) -> bool:
         return (
             not self.waiting
-            and not Schedule.objects.filter(enabled=True).exists()
+            and not Schedule.objects.filter(state=Schedule.State.ACTIVE).exists()
             and not Run.objects.filter(state__in=ACTIVE).exists()
         )
 
@@ -120,18 +120,21 @@ class Shelf:
         return version.publication.variants.get()
 
     def _stop_the_clock(self, slots: int) -> None:
-        """End each schedule that has made its slots; `next_due_at` stays as the record of how far it came."""
-        for schedule in Schedule.objects.filter(enabled=True).annotate(made=Count("slots")):
+        """Pause each schedule that has made its slots."""
+        for schedule in Schedule.objects.filter(state=Schedule.State.ACTIVE).annotate(
+            made=Count("slots")
+        ):
             if schedule.made >= slots:
-                Schedule.objects.filter(pk=schedule.pk).update(enabled=False)
+                Schedule.objects.filter(pk=schedule.pk).update(
+                    state=Schedule.State.PAUSED, next_due_at=None
+                )
 
     def _lost(self, verdict: Verdict) -> int:
         """Due times without a slot, and slots whose run did not end well."""
         lost = 0
         for schedule in Schedule.objects.all():
-            assert schedule.next_due_at is not None
-            expected = set(_due_before(schedule, schedule.next_due_at))
             made = set(schedule.slots.values_list("due_at", flat=True))
+            expected = set(_due_before(schedule, max(made) + timedelta(seconds=1)))
             if expected != made:
                 verdict.problems.append(
                     f"schedule {schedule.pk}: {len(expected ^ made)} slots differ"
@@ -184,7 +187,7 @@ def _longest_silence() -> float:
 
 
 def _due_before(schedule: Schedule, end: datetime) -> list[datetime]:
-    times = schedules.due_times(schedule, after=schedule.starts_at)
+    times = rules.due_times(schedule, after=schedule.starts_at)
     return list(takewhile(lambda time: time < end, times))
 
 

@@ -12,7 +12,7 @@ from portal.accounts.models import User
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.runs.models import ACTIVE, Run, Schedule, Secret, SecretGrant
-from portal.runs.schedules import explain
+from portal.runs.rules import explain
 
 LATE = timedelta(minutes=5)
 
@@ -44,7 +44,9 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
     )
     schedules = {
         schedule.variant_id: schedule
-        for schedule in Schedule.objects.filter(variant__in=known, enabled=True)
+        for schedule in Schedule.objects.filter(
+            variant__in=known, state=Schedule.State.ACTIVE
+        ).order_by("-next_due_at")
     }
     last, active = _last_runs(known), _active_runs(known)
     return {

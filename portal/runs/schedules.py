@@ -1,75 +1,95 @@
-"""When refreshes are due.
+"""Setting, pausing and ending schedules. One is changed in place, and the audit log has what it was."""
 
-Cron rules follow Debian's cron in the schedule's own time zone: a time that the spring gap swallows is
-due when the gap ends, a time that comes twice in autumn is due once, and rules with a star in the hour
-go by elapsed time. Intervals are elapsed time from the schedule's start, whatever the clocks do.
-"""
-
-import itertools
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 
 from portal.accounts.models import User
-from portal.common.time import validate_timezone
-from portal.publishing.actions import PublishingError
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.models import Schedule
+from portal.runs.rules import BadSchedule, check, due_times
 
-MOST_MINUTES = 366 * 24 * 60
+DEFAULT_NAME = "default"
 
-
-class BadSchedule(PublishingError):
-    """The rule cannot be followed; the message says what is wrong with it."""
-
-    code = "schedule_invalid"
+# What a person decides about a schedule. Changing one of the first kind plans its due times afresh.
+RULE_FIELDS = (
+    "rule",
+    "cron",
+    "every_minutes",
+    "workday",
+    "period",
+    "at_time",
+    "needs",
+    "timezone",
+    "calendar",
+    "on_holidays",
+)
+POLICY_FIELDS = (
+    "misfire",
+    "deadline_minutes",
+    "overlap",
+    "retries",
+    "retry_wait_seconds",
+    "retry_on",
+    "time_limit_seconds",
+    "priority",
+    "jitter_minutes",
+    "fresh_by",
+    "suspend_after_failures",
+    "suspend_unopened_days",
+)
+FIELDS = RULE_FIELDS + POLICY_FIELDS
 
 
 def plan(
     variant: Variant,
     *,
-    cron: str = "",
-    every_minutes: int | None = None,
-    timezone: str = "",
-    misfire: str = Schedule.Misfire.LATEST,
+    name: str = DEFAULT_NAME,
     starts_at: datetime | None = None,
     by: User,
     at: datetime,
+    **wish: Any,
 ) -> Schedule:
     """A checked schedule that is not kept yet.
 
-    :param cron: five fields; or give `every_minutes`.
+    :param wish: values of `FIELDS`; a rule that is not named follows from `cron` or `every_minutes`.
     :param starts_at: from when intervals count and slots are due; now, unless given.
     :raises BadSchedule: when the rule cannot be followed.
     """
+    wish = {field: value for field, value in wish.items() if value not in (None, "")}
+    wish.setdefault("rule", Schedule.Rule.CRON if wish.get("cron") else Schedule.Rule.INTERVAL)
+    wish.setdefault("timezone", variant.publication.timezone)
+    wish["cron"] = " ".join(wish.get("cron", "").split())
     schedule = Schedule(
         variant=variant,
-        rule=Schedule.Rule.CRON if cron else Schedule.Rule.INTERVAL,
-        cron=" ".join(cron.split()),
-        every_minutes=every_minutes,
-        timezone=timezone or variant.publication.timezone,
-        misfire=misfire,
+        name=name,
         starts_at=starts_at or at,
+        state_at=at,
         created_by=by,
         created_at=at,
+        **wish,
     )
     check(schedule)
-    schedule.next_due_at = next(due_times(schedule, after=schedule.starts_at))
+    schedule.next_due_at = first_due(schedule, after=schedule.starts_at)
     return schedule
 
 
-@transaction.atomic
-def set_schedule(variant: Variant, *, by: User, at: datetime, **rule: Any) -> Schedule:
-    """Make what `plan` makes of the rule the variant's schedule; the former one ends and is kept.
+def first_due(schedule: Schedule, *, after: datetime) -> datetime | None:
+    """The first due time later than `after`; None when it is not time that makes it due."""
+    return next(due_times(schedule, after=after)) if schedule.is_clocked else None
 
-    An identical one simply goes on.
+
+@transaction.atomic
+def set_schedule(
+    variant: Variant, *, name: str = DEFAULT_NAME, by: User, at: datetime, **wish: Any
+) -> Schedule:
+    """Make what `plan` makes of the wish the variant's schedule of that name, and let it go.
+
+    One with the same values that goes already simply goes on.
 
     :raises BadSchedule: when the rule cannot be followed.
     :raises PermissionDenied: when the person may not change the publication.
@@ -78,12 +98,14 @@ def set_schedule(variant: Variant, *, by: User, at: datetime, **rule: Any) -> Sc
     part = part_of(variant.publication)
     if part is not None:
         raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
-    wanted = plan(variant, **rule, by=by, at=at)
-    current = variant.schedules.filter(enabled=True).first()
-    if current is not None and _rule_of(current) == _rule_of(wanted):
+    wanted = plan(variant, name=name, **wish, by=by, at=at)
+    current = running(variant).select_for_update(of=("self",)).filter(name=name).first()
+    if current is None:
+        wanted.save()
+    elif current.is_active and values_of(current) == values_of(wanted):
         return current
-    variant.schedules.filter(enabled=True).update(enabled=False, next_due_at=None)
-    wanted.save()
+    else:
+        wanted = _changed(current, wanted, at=at)
     record(
         "set_schedule",
         wanted,
@@ -97,105 +119,106 @@ def set_schedule(variant: Variant, *, by: User, at: datetime, **rule: Any) -> Sc
 
 
 @transaction.atomic
-def pause(variant: Variant, *, by: User, at: datetime) -> None:
-    """Make no more slots until a schedule is set again.
+def pause(schedule: Schedule, *, by: User, at: datetime, reason: str = "") -> bool:
+    """Make no more slots of it until somebody resumes it or sets it again.
 
+    :returns: False when it was not active any more.
     :raises PermissionDenied: when the person may not change the publication.
     """
-    require_edit(by, variant.publication)
-    paused = variant.schedules.filter(enabled=True).update(enabled=False, next_due_at=None)
+    publication = schedule.variant.publication
+    require_edit(by, publication)
+    paused = Schedule.objects.filter(pk=schedule.pk, state=Schedule.State.ACTIVE).update(
+        **moved_to(Schedule.State.PAUSED, by=by, at=at, reason=reason)
+    )
     if paused:
-        record("pause_schedule", variant, by=by, at=at, publication=variant.publication)
+        record("pause_schedule", schedule, by=by, at=at, publication=publication)
+    return bool(paused)
 
 
-def apply_manifest(variant: Variant, wish: dict[str, object], by: User, at: datetime) -> None:
+@transaction.atomic
+def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
+    """Let a paused or suspended schedule go on from now; what was due meanwhile is not made up for.
+
+    :returns: False when it was neither.
+    :raises PermissionDenied: when the person may not change the publication.
+    """
+    publication = schedule.variant.publication
+    require_edit(by, publication)
+    resumed = Schedule.objects.filter(
+        pk=schedule.pk, state__in=[Schedule.State.PAUSED, Schedule.State.SUSPENDED]
+    ).update(
+        **moved_to(Schedule.State.ACTIVE, by=by, at=at)
+        | {"next_due_at": first_due(schedule, after=at), "failures": 0}
+    )
+    if resumed:
+        record("resume_schedule", schedule, by=by, at=at, publication=publication)
+    return bool(resumed)
+
+
+@transaction.atomic
+def end(schedule: Schedule, *, by: User, at: datetime) -> bool:
+    """Remove it: it makes no more slots, its name is free, and what it did stays in the history.
+
+    :returns: False when it had ended already.
+    :raises PermissionDenied: when the person may not change the publication.
+    """
+    publication = schedule.variant.publication
+    require_edit(by, publication)
+    ended = (
+        running(schedule.variant)
+        .filter(pk=schedule.pk)
+        .update(**moved_to(Schedule.State.ENDED, by=by, at=at))
+    )
+    if ended:
+        record("end_schedule", schedule, by=by, at=at, publication=publication)
+    return bool(ended)
+
+
+def running(variant: Variant) -> QuerySet[Schedule]:
+    """The variant's schedules that have not ended, paused and suspended ones too."""
+    schedules: QuerySet[Schedule] = variant.schedules.all()
+    return schedules.exclude(state=Schedule.State.ENDED).order_by("name")
+
+
+def moved_to(
+    state: Schedule.State, *, by: User | None, at: datetime, reason: str = ""
+) -> dict[str, Any]:
+    """The fields that change when a schedule goes to another state."""
+    return {
+        "state": state,
+        "state_by": by,
+        "state_at": at,
+        "state_reason": reason,
+        "next_due_at": None,
+        "next_promise_at": None,
+        "reminded_at": None,
+        "warned_at": None,
+    }
+
+
+def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetime) -> None:
     """Make the manifest's `[schedule]` the variant's schedule.
 
     :raises BadSchedule: when the rule cannot be followed.
     """
-    minutes = wish.get("every_minutes")
-    set_schedule(
-        variant,
-        cron=str(wish.get("cron") or ""),
-        every_minutes=int(str(minutes)) if minutes is not None else None,
-        timezone=str(wish.get("timezone") or ""),
-        by=by,
-        at=at,
-    )
+    set_schedule(variant, **wish, by=by, at=at)
 
 
-def check(schedule: Schedule) -> None:
-    """
-    :raises BadSchedule: when the rule, the time zone or the interval cannot be followed.
-    """
-    try:
-        validate_timezone(schedule.timezone)
-    except ValidationError as error:
-        raise BadSchedule(error.messages[0]) from error
-    if bool(schedule.cron) == (schedule.every_minutes is not None):
-        raise BadSchedule("Give either a cron rule or a number of minutes.")
-    if schedule.cron:
-        _check_cron(schedule)
-    elif not 1 <= (schedule.every_minutes or 0) <= MOST_MINUTES:
-        raise BadSchedule(f"The interval must be between 1 and {MOST_MINUTES} minutes.")
+def values_of(schedule: Schedule) -> dict[str, Any]:
+    """What a person decided about it, by field."""
+    return {field: getattr(schedule, field) for field in FIELDS}
 
 
-def due_times(schedule: Schedule, *, after: datetime) -> Iterator[datetime]:
-    """Every due time later than `after`, in UTC, without end."""
-    if schedule.rule == Schedule.Rule.INTERVAL:
-        return _interval_times(schedule, after)
-    return _cron_times(schedule, after)
-
-
-def next_times(schedule: Schedule, after: datetime, n: int) -> list[datetime]:
-    """The next `n` due times later than `after`, in the schedule's own time zone."""
-    zone = ZoneInfo(schedule.timezone)
-    return [time.astimezone(zone) for time in itertools.islice(due_times(schedule, after=after), n)]
-
-
-def explain(schedule: Schedule) -> str:
-    """The rule in words: `At 07:00 on Monday through Friday, Europe/Berlin`."""
-    if schedule.rule == Schedule.Rule.INTERVAL:
-        return _every(schedule.every_minutes or 0)
-    rule = CronSim(schedule.cron, schedule.created_at).explain()
-    return f"{rule}, {schedule.timezone}"
-
-
-def _check_cron(schedule: Schedule) -> None:
-    if len(schedule.cron.split()) != 5:
-        raise BadSchedule(
-            f"“{schedule.cron}” is not a cron rule: write five fields, minute, hour, day, month "
-            "and weekday, such as 0 7 * * 1-5."
-        )
-    try:
-        next(_cron_times(schedule, schedule.starts_at))
-    except CronSimError as error:
-        raise BadSchedule(f"“{schedule.cron}” is not a cron rule: {error}.") from error
-    except StopIteration:
-        raise BadSchedule(f"“{schedule.cron}” is never due: no such day exists.") from None
-
-
-def _rule_of(schedule: Schedule) -> tuple[object, ...]:
-    return (schedule.cron, schedule.every_minutes, schedule.timezone, schedule.misfire)
-
-
-def _cron_times(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    local = after.astimezone(ZoneInfo(schedule.timezone))
-    for due in CronSim(schedule.cron, local):
-        utc = due.astimezone(UTC)
-        if utc > after:
-            yield utc
-
-
-def _interval_times(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    step = timedelta(minutes=schedule.every_minutes or 0)
-    passed = max(0, (after - schedule.starts_at) // step)
-    return (schedule.starts_at + step * count for count in itertools.count(passed + 1))
-
-
-def _every(minutes: int) -> str:
-    for size, unit in ((7 * 24 * 60, "week"), (24 * 60, "day"), (60, "hour"), (1, "minute")):
-        if minutes % size == 0:
-            count = minutes // size
-            return f"Every {unit}" if count == 1 else f"Every {count} {unit}s"
-    return f"Every {minutes} minutes"
+def _changed(current: Schedule, wanted: Schedule, *, at: datetime) -> Schedule:
+    """The kept row with the wanted values; a rule that stays keeps its count of elapsed time."""
+    same_rule = all(getattr(current, one) == getattr(wanted, one) for one in RULE_FIELDS)
+    for field, value in values_of(wanted).items():
+        setattr(current, field, value)
+    if not same_rule:
+        current.starts_at = wanted.starts_at
+    for field, value in moved_to(Schedule.State.ACTIVE, by=wanted.created_by, at=at).items():
+        setattr(current, field, value)
+    current.failures = 0
+    current.next_due_at = first_due(current, after=at)
+    current.save()
+    return current

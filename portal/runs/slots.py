@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from portal.publishing.models import Publication
 from portal.runs.actions import request_run
 from portal.runs.models import ACTIVE, Run, Schedule, Slot
-from portal.runs.schedules import due_times
+from portal.runs.rules import due_times
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def make_due_slots(at: datetime) -> int:
 
 def _due(at: datetime) -> QuerySet[Schedule]:
     return (
-        Schedule.objects.filter(enabled=True, next_due_at__lte=at)
+        Schedule.objects.filter(state=Schedule.State.ACTIVE, next_due_at__lte=at)
         .exclude(variant__publication__state=Publication.State.REMOVED)
         .order_by("next_due_at", "pk")
     )
@@ -58,7 +58,7 @@ def _make_batch(pk: int, at: datetime) -> int:
         return 0  # another ticker was first
     first = schedule.next_due_at
     due, following = _until(schedule, first, at)
-    moved = Schedule.objects.filter(pk=pk, enabled=True, next_due_at=first).update(
+    moved = Schedule.objects.filter(pk=pk, state=Schedule.State.ACTIVE, next_due_at=first).update(
         next_due_at=following
     )
     if moved != 1:

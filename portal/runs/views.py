@@ -29,6 +29,7 @@ from portal.runs import (
     pictures,
     programs,
     queries,
+    rules,
     schedules,
     steps,
     tools,
@@ -144,7 +145,7 @@ def schedule(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
     variant = _variant(publication, asked)
     if request.method == "POST":
         return _change_schedule(request, publication, variant)
-    current = variant.schedules.filter(enabled=True).first()
+    current = variant.schedules.filter(state=Schedule.State.ACTIVE).first()
     form = ScheduleForm(initial=values_of(current, variant))
     return _schedule_page(request, publication, variant, form=form, planned=current)
 
@@ -157,7 +158,8 @@ def _change_schedule(
         f"{reverse('schedule', args=[publication.kind, publication.slug])}?variant={variant.slug}"
     )
     if request.POST.get("action") == "pause":
-        schedules.pause(variant, by=user, at=now)
+        for current in schedules.running(variant):
+            schedules.pause(current, by=user, at=now)
         messages.success(request, "Paused. Nothing is due until you save a schedule again.")
         return HttpResponseRedirect(here, status=SEE_OTHER)
     form = ScheduleForm(request.POST)
@@ -165,11 +167,11 @@ def _change_schedule(
     if form.is_valid():
         try:
             planned = schedules.plan(variant, **form.wish(), by=user, at=now)
-        except schedules.BadSchedule as bad:
+        except rules.BadSchedule as bad:
             form.add_error(None, str(bad))
     if planned is not None and request.POST.get("action") == "save":
         schedules.set_schedule(variant, **form.wish(), by=user, at=now)
-        messages.success(request, f"Saved: {schedules.explain(planned)}.")
+        messages.success(request, f"Saved: {rules.explain(planned)}.")
         return HttpResponseRedirect(here, status=SEE_OTHER)
     return _schedule_page(request, publication, variant, form=form, planned=planned)
 
@@ -187,9 +189,9 @@ def _schedule_page(
         "publication": publication,
         "variant": variant,
         "form": form,
-        "current": variant.schedules.filter(enabled=True).first(),
-        "in_words": schedules.explain(planned) if planned else "",
-        "times": schedules.next_times(planned, now, NEXT_TIMES) if planned else [],
+        "current": variant.schedules.filter(state=Schedule.State.ACTIVE).first(),
+        "in_words": rules.explain(planned) if planned else "",
+        "times": rules.next_times(planned, now, NEXT_TIMES) if planned else [],
     }
     return render(request, "runs/schedule.html", context, status=422 if form.errors else 200)
 

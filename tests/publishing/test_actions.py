@@ -60,11 +60,11 @@ def test_publish_bundle_leaves_a_paused_schedule_alone_until_the_manifest_change
     def plan_after(text: str, minutes: int) -> list[int | None]:
         made = factories.code(text, manifest={"schedule": {"every_minutes": minutes}})
         actions.publish_bundle(made, Wish(slug="sales"), by=alice, at=MONDAY)
-        enabled = Schedule.objects.filter(enabled=True)
+        enabled = Schedule.objects.filter(state=Schedule.State.ACTIVE)
         return list(enabled.values_list("every_minutes", flat=True))
 
     first = plan_after("print(1)", 30)
-    schedules.pause(Variant.objects.get(), by=alice, at=MONDAY)
+    schedules.pause(Schedule.objects.get(), by=alice, at=MONDAY)
 
     assert first == [30]
     assert plan_after("print(2)", 30) == []

@@ -27,7 +27,7 @@ from portal.publishing.models import (
 )
 from portal.publishing.parts import Made
 from portal.publishing.permissions import can_edit, can_view
-from portal.runs import schedules
+from portal.runs import rules, schedules
 from portal.runs.actions import NothingToRun, run_now
 from tests import factories
 from tests.factories import MONDAY, rendered
@@ -424,7 +424,7 @@ def test_chart_cannot_be_uploaded_run_or_scheduled(
         actions.publish_bundle(factories.bundle("x"), Wish(slug=chart.slug), by=alice, at=MONDAY)
     with pytest.raises(NothingToRun, match="refreshed with the report “Weekly sales”"):
         run_now(variant, by=alice, at=MONDAY)
-    with pytest.raises(schedules.BadSchedule, match="Schedule that"):
+    with pytest.raises(rules.BadSchedule, match="Schedule that"):
         schedules.set_schedule(variant, every_minutes=5, by=alice, at=MONDAY)
     browser = reading(alice)
     upload = browser.get("/visualizations/weekly-sales-by-week/upload/")

@@ -8,7 +8,19 @@ from django.db.models import F
 from portal.accounts.models import Team, User
 from portal.publishing.models import Edition, Variant
 from portal.runs import schedules, secrets
-from portal.runs.models import CheckResult, LogChunk, Run, Schedule, Secret, SecretGrant, Slot
+from portal.runs.models import (
+    Backfill,
+    Calendar,
+    CheckResult,
+    Limit,
+    LogChunk,
+    Promise,
+    Run,
+    Schedule,
+    Secret,
+    SecretGrant,
+    Slot,
+)
 from tests import factories
 from tests.rows import breaks, copy_of
 from tests.runs.conftest import MONDAY
@@ -28,14 +40,21 @@ def hourly(counting: Variant, alice: User) -> Schedule:
         ("schedule_has_its_rule", {"cron": "0 7 * * *"}),
         ("schedule_has_its_rule", {"every_minutes": None}),
         ("schedule_has_its_rule", {"every_minutes": 0}),
+        ("schedule_has_its_rule", {"rule": "workday", "every_minutes": None, "workday": 3}),
+        ("schedule_has_its_rule", {"rule": "after"}),
+        ("schedule_due_only_when_active", {"state": "paused"}),
+        ("schedule_suspended_says_why", {"state": "suspended", "next_due_at": None}),
+        ("schedule_holidays_need_calendar", {"on_holidays": "skip"}),
+        ("schedule_arrival_has_hook", {"hook": "h"}),
+        ("schedule_arrival_has_hook", {"rule": "arrival", "every_minutes": None}),
     ],
 )
 def test_schedule_constraint_holds(hourly: Schedule, name: str, change: dict[str, object]) -> None:
     breaks(name, lambda: Schedule.objects.update(**change))
 
 
-def test_schedule_one_enabled_per_variant_holds(hourly: Schedule) -> None:
-    breaks("schedule_one_enabled_per_variant", lambda: copy_of(hourly).save())
+def test_schedule_name_once_per_variant_holds(hourly: Schedule) -> None:
+    breaks("schedule_name_once_per_variant", lambda: copy_of(hourly).save())
 
 
 @pytest.mark.parametrize(
@@ -47,6 +66,7 @@ def test_schedule_one_enabled_per_variant_holds(hourly: Schedule) -> None:
         ("run_finished_has_time", {"state": "failed"}),
         ("run_succeeded_has_edition", {"state": "succeeded", "finished_at": MONDAY}),
         ("run_again_names_its_run", {"trigger": "rerun"}),
+        ("run_of_a_backfill_names_it", {"trigger": "backfill"}),
         ("run_again_names_its_run", {"rerun_of": F("pk")}),
         ("run_cancelled_by_and_at", {"cancel_requested": True, "cancelled_at": MONDAY}),
         ("run_cancelled_by_and_at", {"cancelled_by": F("requested_by"), "cancelled_at": MONDAY}),
@@ -136,3 +156,51 @@ def test_secret_name_once_holds(secret: Secret) -> None:
 
 def test_secret_grant_once_holds(secret: Secret) -> None:
     breaks("secret_grant_once", lambda: copy_of(SecretGrant.objects.get()).save())
+
+
+@pytest.fixture
+def calendar(alice: User) -> Calendar:
+    return Calendar.objects.create(slug="de", name="Germany", created_by=alice, created_at=MONDAY)
+
+
+def test_calendar_fiscal_month_of_twelve_holds(calendar: Calendar) -> None:
+    breaks(
+        "calendar_fiscal_month_of_twelve", lambda: Calendar.objects.update(fiscal_first_month=13)
+    )
+
+
+def test_schedule_upstream_once_holds(hourly: Schedule) -> None:
+    upstream = hourly.upstreams.create(variant=hourly.variant)
+
+    breaks("schedule_upstream_once", lambda: copy_of(upstream).save())
+
+
+def test_limit_holds(alice: User) -> None:
+    limit = Limit.objects.create(
+        of="resource", name="warehouse", most=3, set_by=alice, set_at=MONDAY
+    )
+
+    breaks("limit_lets_one_through", lambda: Limit.objects.update(most=0))
+    breaks("limit_once", lambda: copy_of(limit).save())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("backfill_first_before_last", {"first_at": MONDAY + timedelta(days=1)}),
+        ("backfill_at_least_one", {"at_once": 0}),
+    ],
+)
+def test_backfill_constraint_holds(hourly: Schedule, name: str, change: dict[str, object]) -> None:
+    Backfill.objects.create(
+        schedule=hourly, first_at=MONDAY, last_at=MONDAY, by=hourly.created_by, at=MONDAY
+    )
+
+    breaks(name, lambda: Backfill.objects.update(**change))
+
+
+def test_promise_holds(hourly: Schedule) -> None:
+    promise = Promise.objects.create(schedule=hourly, at=MONDAY, state="kept")
+
+    breaks("promise_made_good_was_broken", lambda: Promise.objects.update(made_good_at=MONDAY))
+    breaks("promise_judged_once", lambda: copy_of(promise).save())

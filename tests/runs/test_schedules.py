@@ -12,7 +12,7 @@ from portal.accounts.models import User
 from portal.publishing.models import AuditEvent, Variant
 from portal.runs import schedules
 from portal.runs.models import Schedule
-from portal.runs.schedules import BadSchedule, due_times, explain, next_times
+from portal.runs.rules import BadSchedule, due_times, explain, next_times
 from tests.runs.conftest import MONDAY
 
 BERLIN = "Europe/Berlin"
@@ -166,33 +166,66 @@ def test_manifest_with_the_same_rule_leaves_the_schedule_alone(
 
 
 @pytest.mark.django_db
-def test_another_rule_ends_the_former_and_keeps_it(counting: Variant, alice: User) -> None:
+def test_another_rule_takes_the_place_of_the_former(counting: Variant, alice: User) -> None:
     former = schedules.set_schedule(counting, every_minutes=2, by=alice, at=MONDAY)
 
     newer = schedules.set_schedule(counting, cron="0 7 * * *", by=alice, at=MONDAY)
 
-    former.refresh_from_db()
-    assert (former.enabled, former.next_due_at) == (False, None)
-    assert Schedule.objects.get(enabled=True) == newer
+    assert Schedule.objects.get() == newer == former
+    assert (newer.rule, newer.every_minutes, newer.next_due_at) == (
+        Schedule.Rule.CRON,
+        None,
+        utc("2026-11-17T06:00"),
+    )
     assert AuditEvent.objects.filter(action="set_schedule").count() == 2
 
 
 @pytest.mark.django_db
 def test_pause_makes_nothing_due(counting: Variant, alice: User) -> None:
-    schedules.set_schedule(counting, every_minutes=2, by=alice, at=MONDAY)
+    schedule = schedules.set_schedule(counting, every_minutes=2, by=alice, at=MONDAY)
 
-    schedules.pause(counting, by=alice, at=MONDAY)
+    schedules.pause(schedule, by=alice, at=MONDAY)
 
-    assert not Schedule.objects.filter(enabled=True).exists()
+    schedule.refresh_from_db()
+    assert (schedule.state, schedule.next_due_at) == (Schedule.State.PAUSED, None)
     assert AuditEvent.objects.filter(action="pause_schedule", by=alice).exists()
 
 
 @pytest.mark.django_db
-def test_schedule_is_for_editors(counting: Variant, charlie: User, dora: User) -> None:
+def test_resume_goes_on_from_now(counting: Variant, alice: User) -> None:
+    schedule = schedules.set_schedule(counting, every_minutes=2, by=alice, at=MONDAY)
+    schedules.pause(schedule, by=alice, at=MONDAY)
+
+    schedules.resume(schedule, by=alice, at=MONDAY + timedelta(minutes=11))
+
+    schedule.refresh_from_db()
+    assert schedule.is_active
+    assert schedule.next_due_at == MONDAY + timedelta(minutes=12)
+
+
+@pytest.mark.django_db
+def test_end_frees_the_name_and_keeps_the_row(counting: Variant, alice: User) -> None:
+    former = schedules.set_schedule(counting, every_minutes=2, by=alice, at=MONDAY)
+
+    schedules.end(former, by=alice, at=MONDAY)
+    schedules.set_schedule(counting, every_minutes=3, by=alice, at=MONDAY)
+
+    assert list(Schedule.objects.order_by("pk").values_list("state", flat=True)) == [
+        "ended",
+        "active",
+    ]
+
+
+@pytest.mark.django_db
+def test_schedule_is_for_editors(counting: Variant, alice: User, charlie: User, dora: User) -> None:
+    schedule = schedules.set_schedule(counting, every_minutes=5, by=alice, at=MONDAY)
+
     for stranger in (charlie, dora):
         with pytest.raises(PermissionDenied):
             schedules.set_schedule(counting, every_minutes=2, by=stranger, at=MONDAY)
-        with pytest.raises(PermissionDenied):
-            schedules.pause(counting, by=stranger, at=MONDAY)
+        for change in (schedules.pause, schedules.resume, schedules.end):
+            with pytest.raises(PermissionDenied):
+                change(schedule, by=stranger, at=MONDAY)
 
-    assert not Schedule.objects.exists()
+    schedule.refresh_from_db()
+    assert (schedule.every_minutes, schedule.state) == (5, Schedule.State.ACTIVE)

@@ -170,8 +170,8 @@ def test_removed_publication_is_left_alone(idle: Variant, alice: User) -> None:
 
 
 def test_paused_schedule_makes_nothing(idle: Variant, alice: User) -> None:
-    every_minute(idle)
-    schedules.pause(idle, by=alice, at=MONDAY)
+    schedule = every_minute(idle)
+    schedules.pause(schedule, by=alice, at=MONDAY)
 
     assert make_due_slots(after(5)) == 0
 

@@ -286,7 +286,7 @@ def test_schedule_is_saved_and_shown_and_paused(
     assert "Every 30 minutes" in saved
     assert "by hand only" in paused
     schedule = Schedule.objects.get()
-    assert (schedule.every_minutes, schedule.misfire, schedule.enabled) == (30, "all", False)
+    assert (schedule.every_minutes, schedule.misfire, schedule.state) == (30, "all", "paused")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Executions of versions, and when they are due.
+"""Executions of versions, what they said and what was checked.
 
 The database is the queue: a Run is claimed by a conditional update that writes a fencing token and a
 lease. Whoever does not hold the token any more can neither publish nor change the run.
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
-from portal.accounts.models import Team, User
-from portal.common.time import validate_timezone
+from portal.accounts.models import User
 from portal.publishing.models import Edition, Variant, Version
+from portal.runs.models.schedules import Schedule
 
 if TYPE_CHECKING:
     from django_stubs_ext.db.models import TypedModelMeta
@@ -19,47 +19,26 @@ else:
     TypedModelMeta = object
 
 
-class Schedule(models.Model):
-    """When a variant's refreshes are due: a cron rule in a time zone, or every so many minutes."""
+class Backfill(models.Model):
+    """Runs for past due times of a schedule, as editions of their time."""
 
-    class Rule(models.TextChoices):
-        CRON = "cron", "At set times"
-        INTERVAL = "interval", "Every so many minutes"
-
-    class Misfire(models.TextChoices):
-        LATEST = "latest", "Run the latest missed one"
-        SKIP = "skip", "Skip what was missed"
-        ALL = "all", "Run every missed one"
-
-    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="schedules")
-    rule = models.CharField(max_length=10, choices=Rule)
-    cron = models.CharField(max_length=120, blank=True)
-    every_minutes = models.PositiveIntegerField(null=True, blank=True)
-    timezone = models.CharField(max_length=64, validators=[validate_timezone])
-    misfire = models.CharField(max_length=10, choices=Misfire, default=Misfire.LATEST)
-    enabled = models.BooleanField(default=True)
-    starts_at = models.DateTimeField()
-    next_due_at = models.DateTimeField(null=True, blank=True)
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="backfills")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    at_once = models.PositiveSmallIntegerField(default=1)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
 
     class Meta(TypedModelMeta):
         constraints = [
             models.CheckConstraint(
-                condition=Q(rule="cron", every_minutes__isnull=True) & ~Q(cron="")
-                | Q(rule="interval", cron="", every_minutes__isnull=False, every_minutes__gte=1),
-                name="schedule_has_its_rule",
+                condition=Q(first_at__lte=models.F("last_at")), name="backfill_first_before_last"
             ),
-            models.UniqueConstraint(
-                fields=["variant"],
-                condition=Q(enabled=True),
-                name="schedule_one_enabled_per_variant",
-            ),
+            models.CheckConstraint(condition=Q(at_once__gte=1), name="backfill_at_least_one"),
         ]
-        indexes = [models.Index(fields=["enabled", "next_due_at"], name="schedule_due")]
 
     def __str__(self) -> str:
-        return self.cron or f"every {self.every_minutes} minutes"
+        return f"backfill {self.pk}"
 
 
 class Run(models.Model):
@@ -70,6 +49,10 @@ class Run(models.Model):
         MANUAL = "manual", "Run now"
         SCHEDULE = "schedule", "Schedule"
         RERUN = "rerun", "Run again"
+        AFTER = "after", "After another publication"
+        ARRIVAL = "arrival", "Data arrived"
+        BACKFILL = "backfill", "Backfill"
+        VERSION = "version", "New version"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -95,7 +78,18 @@ class Run(models.Model):
     rerun_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reruns"
     )
+    backfill = models.ForeignKey(
+        Backfill, on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
+    )
     logical_time = models.DateTimeField()
+    queue = models.CharField(max_length=40, default="default")
+    uses = models.JSONField(default=list, blank=True)  # named resources that have a limit
+    priority = models.PositiveSmallIntegerField(
+        choices=Schedule.Priority, default=Schedule.Priority.NORMAL
+    )
+    time_limit_seconds = models.PositiveIntegerField(null=True, blank=True)  # else its version's
+    not_before = models.DateTimeField(null=True, blank=True)  # jitter, or the wait for a retry
+    tries = models.JSONField(default=list, blank=True)  # those before: at, state, error
     queued_at = models.DateTimeField()
     rung_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -152,12 +146,19 @@ class Run(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["variant", "version"],
-                condition=Q(state="running"),
+                condition=Q(state="running", backfill__isnull=True),
                 name="run_one_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(trigger="backfill", backfill__isnull=False)
+                | Q(~Q(trigger="backfill"), backfill__isnull=True),
+                name="run_of_a_backfill_names_it",
             ),
         ]
         indexes = [
             models.Index(fields=["state", "lease_until"], name="run_by_state"),
+            models.Index(fields=["state", "priority", "queued_at"], name="run_queue"),
+            models.Index(fields=["finished_at"], name="run_by_end"),
             models.Index(fields=["variant", "queued_at"], name="run_by_variant"),
         ]
 
@@ -185,34 +186,6 @@ class Run(models.Model):
 
 
 ACTIVE = (Run.State.QUEUED, Run.State.RUNNING)
-
-
-class Slot(models.Model):
-    """One due time of a schedule. The row is the lock: two tickers cannot make it twice."""
-
-    class State(models.TextChoices):
-        TAKEN = "taken", "Run"
-        SKIPPED = "skipped", "Skipped"
-
-    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="slots")
-    due_at = models.DateTimeField()
-    state = models.CharField(max_length=10, choices=State)
-    reason = models.CharField(max_length=300, blank=True)
-    run = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="slot")
-    created_at = models.DateTimeField()
-
-    class Meta(TypedModelMeta):
-        constraints = [
-            models.UniqueConstraint(fields=["schedule", "due_at"], name="slot_once"),
-            models.CheckConstraint(
-                condition=Q(state="taken", run__isnull=False)
-                | Q(~Q(reason=""), state="skipped", run__isnull=True),
-                name="slot_taken_or_skipped_with_reason",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.schedule_id} at {self.due_at:%Y-%m-%d %H:%M}"
 
 
 class LogChunk(models.Model):
@@ -285,125 +258,25 @@ class CheckResult(models.Model):
         return "failed" if self.severity == self.Severity.BLOCK else "warned"
 
 
-class Environment(models.Model):
-    """A set of packages for one Python, by the SHA-256 of all that decides its files.
+class Limit(models.Model):
+    """How many runs may go at once: of a queue, of a team, or that use a named resource."""
 
-    Its folder has the key as its name. `lock` is hashed requirements and stays when the folder is swept.
-    """
+    class Of(models.TextChoices):
+        QUEUE = "queue", "Queue"
+        TEAM = "team", "Team"
+        RESOURCE = "resource", "Resource"
 
-    class State(models.TextChoices):
-        NEW = "new", "Not built yet"
-        BUILDING = "building", "Being built"
-        READY = "ready", "Ready"
-        FAILED = "failed", "Failed"
-        SWEPT = "swept", "Swept"
-
-    key = models.CharField(max_length=64, unique=True)
-    python = models.CharField(max_length=10)  # such as 3.12
-    lock = models.TextField(blank=True)
-    state = models.CharField(max_length=10, choices=State, default=State.NEW)
-    token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True)
-    size = models.PositiveBigIntegerField(default=0)  # bytes
-    seconds = models.FloatField(default=0)  # that building it took
-    error = models.TextField(blank=True)  # a sentence for people
-    created_at = models.DateTimeField()
-    built_at = models.DateTimeField(null=True)
-    used_at = models.DateTimeField(null=True)
-
-    class Meta(TypedModelMeta):
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(~Q(token=""), state="building", lease_until__isnull=False)
-                | Q(~Q(state="building"), token="", lease_until__isnull=True),
-                name="environment_leased_while_building",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="ready") | Q(built_at__isnull=False, used_at__isnull=False),
-                name="environment_ready_was_built",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="failed") | ~Q(error=""), name="environment_failed_says_why"
-            ),
-        ]
-        indexes = [models.Index(fields=["state", "used_at"], name="environment_by_use")]
-
-    def __str__(self) -> str:
-        return f"environment {self.key[:12]}"
-
-    @property
-    def packages(self) -> int:
-        """How many packages it has; the lock has one a line."""
-        return self.lock.count("\n")
-
-
-class VersionEnvironment(models.Model):
-    """The environment that all runs of a version use, for ever."""
-
-    version = models.OneToOneField(
-        Version, on_delete=models.PROTECT, related_name="environment_pin"
-    )
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="pins")
-
-    def __str__(self) -> str:
-        return f"{self.environment} of version {self.version_id}"
-
-
-class Secret(models.Model):
-    """A value for authors' code, by the name of the environment variable that it becomes.
-
-    Only `vault` opens the ciphertext, and only for a run; no page ever shows it again.
-    """
-
-    name = models.CharField(max_length=80)
-    description = models.CharField(max_length=300, blank=True)
-    ciphertext = models.TextField()
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
+    of = models.CharField(max_length=10, choices=Of)
+    name = models.SlugField(max_length=50)  # of the queue or resource, or the team's slug
+    most = models.PositiveSmallIntegerField()
     set_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField()
-    last_used_at = models.DateTimeField(null=True)
 
     class Meta(TypedModelMeta):
         constraints = [
-            models.UniqueConstraint(fields=["name"], name="secret_name_once"),
-            models.CheckConstraint(
-                condition=~Q(name="") & ~Q(ciphertext=""), name="secret_has_name_and_ciphertext"
-            ),
-            models.CheckConstraint(
-                condition=Q(set_at__gte=models.F("created_at")), name="secret_set_since_created"
-            ),
+            models.UniqueConstraint(fields=["of", "name"], name="limit_once"),
+            models.CheckConstraint(condition=Q(most__gte=1), name="limit_lets_one_through"),
         ]
 
     def __str__(self) -> str:
-        return self.name
-
-    @property
-    def words(self) -> list[str]:
-        """Its name may be broken between them, where there is little room."""
-        return self.name.split("_")
-
-
-class SecretGrant(models.Model):
-    """That runs of a team's publications get a secret when their manifest names it."""
-
-    secret = models.ForeignKey(Secret, on_delete=models.CASCADE, related_name="grants")
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="secret_grants")
-    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta(TypedModelMeta):
-        constraints = [models.UniqueConstraint(fields=["secret", "team"], name="secret_grant_once")]
-
-    def __str__(self) -> str:
-        return f"secret {self.secret_id} for {self.team_id}"
-
-
-class Heartbeat(models.Model):
-    """When a part of the installation last said that it is alive."""
-
-    name = models.CharField(max_length=40, primary_key=True)
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.at:%H:%M:%S}"
+        return f"{self.name}: {self.most}"
