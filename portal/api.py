@@ -12,7 +12,7 @@ from portal.accounts.models import User
 from portal.common.errors import CSRF_FAILED, FORBIDDEN, NOT_FOUND
 from portal.common.refusals import Refused
 from portal.common.text import one_line
-from portal.runs.api import router as runs
+from portal.runs.api.runs import router as runs
 
 STALE = Refused(
     CSRF_FAILED.code,

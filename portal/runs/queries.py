@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
+from portal.publishing.links import NoSuchVariant
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.runs.models import ACTIVE, Run, Schedule, Secret, SecretGrant
@@ -86,6 +87,20 @@ def find_run(user: User, pk: int) -> Run:
         raise Http404(f"run {pk}")
     require_edit(user, found.variant.publication)
     return found
+
+
+def find_variant(publication: Publication, slug: str) -> Variant:
+    """
+    :raises NoSuchVariant: when the publication has none of that slug.
+    """
+    variant = (
+        publication.variants.select_related("publication", "version", "current")
+        .filter(slug=slug)
+        .first()
+    )
+    if variant is None:
+        raise NoSuchVariant(slug)
+    return variant
 
 
 def secrets() -> QuerySet[Secret]:

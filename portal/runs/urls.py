@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from portal.runs import secret_views, views
+from portal.runs.views import runs as views
+from portal.runs.views import schedules, secrets
 
 urlpatterns = [
     path("operations/", views.operations, name="operations"),
@@ -12,13 +13,13 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
-    path("operations/secrets/", secret_views.secrets_page, name="secrets"),
-    path("operations/secrets/<int:pk>/", secret_views.secret_page, name="secret"),
+    path("operations/secrets/", secrets.secrets_page, name="secrets"),
+    path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
     path(
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",
         views.version_environment,
         name="version-environment",
     ),
-    path("<kind:kind>/<slug:slug>/schedule/", views.schedule, name="schedule"),
+    path("<kind:kind>/<slug:slug>/schedule/", schedules.schedule, name="schedule"),
 ]

@@ -15,12 +15,11 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing.links import NoSuchVariant, find_publication, path_of
-from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
-from portal.publishing.permissions import part_of, require_edit
+from portal.publishing.links import find_publication, path_of
+from portal.publishing.models import DEFAULT_VARIANT
 from portal.publishing.views.addresses import follows_links
 from portal.runs import (
     actions,
@@ -29,19 +28,16 @@ from portal.runs import (
     pictures,
     programs,
     queries,
-    rules,
-    schedules,
     steps,
     tools,
 )
 from portal.runs.environments import pins
-from portal.runs.forms import ScheduleForm, values_of
-from portal.runs.models import Run, Schedule
+from portal.runs.models import Run
+from portal.runs.queries import find_variant
 from portal.runs.runners import find_runner
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
-NEXT_TIMES = 5
 
 
 @require_safe
@@ -120,80 +116,13 @@ def run_now(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
     """Refresh now; when a run is queued or going already, go there."""
     user = signed_in(request)
     publication = find_publication(user, slug, kind=kind)
-    variant = _variant(publication, request.POST.get("variant", DEFAULT_VARIANT))
+    variant = find_variant(publication, request.POST.get("variant", DEFAULT_VARIANT))
     try:
         started = actions.run_now(variant, by=user, at=timezone.now())
     except actions.NothingToRun as nothing:
         messages.warning(request, str(nothing))
         return HttpResponseRedirect(path_of(publication), status=SEE_OTHER)
     return HttpResponseRedirect(reverse("run", args=[started.pk]), status=SEE_OTHER)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@follows_links
-def schedule(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
-    """Look at the schedule, try another rule, keep it, pause it."""
-    user = signed_in(request)
-    publication = find_publication(user, slug, kind=kind)
-    require_edit(user, publication)
-    part = part_of(publication)
-    if part is not None:
-        messages.info(request, f"“{publication}” is refreshed with this report.")
-        path = reverse("schedule", args=[part.parent.kind, part.parent.slug])
-        return HttpResponseRedirect(path, status=SEE_OTHER)
-    asked = request.POST.get("variant") or request.GET.get("variant") or DEFAULT_VARIANT
-    variant = _variant(publication, asked)
-    if request.method == "POST":
-        return _change_schedule(request, publication, variant)
-    current = variant.schedules.filter(state=Schedule.State.ACTIVE).first()
-    form = ScheduleForm(initial=values_of(current, variant))
-    return _schedule_page(request, publication, variant, form=form, planned=current)
-
-
-def _change_schedule(
-    request: HttpRequest, publication: Publication, variant: Variant
-) -> HttpResponse:
-    user, now = signed_in(request), timezone.now()
-    here = (
-        f"{reverse('schedule', args=[publication.kind, publication.slug])}?variant={variant.slug}"
-    )
-    if request.POST.get("action") == "pause":
-        for current in schedules.running(variant):
-            schedules.pause(current, by=user, at=now)
-        messages.success(request, "Paused. Nothing is due until you save a schedule again.")
-        return HttpResponseRedirect(here, status=SEE_OTHER)
-    form = ScheduleForm(request.POST)
-    planned = None
-    if form.is_valid():
-        try:
-            planned = schedules.plan(variant, **form.wish(), by=user, at=now)
-        except rules.BadSchedule as bad:
-            form.add_error(None, str(bad))
-    if planned is not None and request.POST.get("action") == "save":
-        schedules.set_schedule(variant, **form.wish(), by=user, at=now)
-        messages.success(request, f"Saved: {rules.explain(planned)}.")
-        return HttpResponseRedirect(here, status=SEE_OTHER)
-    return _schedule_page(request, publication, variant, form=form, planned=planned)
-
-
-def _schedule_page(
-    request: HttpRequest,
-    publication: Publication,
-    variant: Variant,
-    *,
-    form: ScheduleForm,
-    planned: Schedule | None,
-) -> HttpResponse:
-    now = timezone.now()
-    context: dict[str, Any] = {
-        "publication": publication,
-        "variant": variant,
-        "form": form,
-        "current": variant.schedules.filter(state=Schedule.State.ACTIVE).first(),
-        "in_words": rules.explain(planned) if planned else "",
-        "times": rules.next_times(planned, now, NEXT_TIMES) if planned else [],
-    }
-    return render(request, "runs/schedule.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
@@ -214,17 +143,6 @@ def version_environment(
 
 def _find(request: HttpRequest, pk: int) -> Run:
     return queries.find_run(signed_in(request), pk)
-
-
-def _variant(publication: Publication, slug: str) -> Variant:
-    variant = (
-        publication.variants.select_related("publication", "version", "current")
-        .filter(slug=slug)
-        .first()
-    )
-    if variant is None:
-        raise NoSuchVariant(slug)
-    return variant
 
 
 def _page_context(found: Run, log: logs.Part) -> dict[str, Any]:

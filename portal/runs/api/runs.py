@@ -12,8 +12,8 @@ from portal.accounts.requests import signed_in
 from portal.common.problems import CHANGING, READING
 from portal.common.refusals import Refused
 from portal.runs import actions, logs, queries
+from portal.runs.api.schemas import RunDetailOut, RunOut, RunsOut, detail_of, summary_of
 from portal.runs.models import Run
-from portal.runs.schemas import RunDetailOut, RunOut, RunsOut, detail_of, summary_of
 
 PAGE_SIZE, LARGEST_PAGE = 30, 100
 SLUG = "^[-a-zA-Z0-9_]+$"

@@ -1,0 +1,1 @@
+"""Runs and schedules, for programs: the same as the pages tell, and the same actions."""
