@@ -12,6 +12,7 @@ from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.models import Schedule
 from portal.runs.rules import BadSchedule, check, due_times
+from portal.runs.slots import make_due
 
 DEFAULT_NAME = "default"
 
@@ -105,6 +106,7 @@ def set_schedule(
     elif current.is_active and values_of(current) == values_of(wanted):
         return current
     else:
+        _settle(current, at)
         wanted = _changed(current, wanted, at=at)
     record(
         "set_schedule",
@@ -127,6 +129,7 @@ def pause(schedule: Schedule, *, by: User, at: datetime, reason: str = "") -> bo
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    _settle(schedule, at)
     paused = Schedule.objects.filter(pk=schedule.pk, state=Schedule.State.ACTIVE).update(
         **moved_to(Schedule.State.PAUSED, by=by, at=at, reason=reason)
     )
@@ -144,6 +147,7 @@ def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    _settle(schedule, at)
     resumed = Schedule.objects.filter(
         pk=schedule.pk, state__in=[Schedule.State.PAUSED, Schedule.State.SUSPENDED]
     ).update(
@@ -164,6 +168,7 @@ def end(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    _settle(schedule, at)
     ended = (
         running(schedule.variant)
         .filter(pk=schedule.pk)
@@ -202,6 +207,11 @@ def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetim
     :raises BadSchedule: when the rule cannot be followed.
     """
     set_schedule(variant, **wish, by=by, at=at)
+
+
+def _settle(schedule: Schedule, at: datetime) -> None:
+    """Make what is due of it already, before it changes: that was promised, and is never silently dropped."""
+    make_due(schedule, at)
 
 
 def values_of(schedule: Schedule) -> dict[str, Any]:
