@@ -11,6 +11,7 @@ from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.models import Schedule
+from portal.runs.promises import next_promise
 from portal.runs.rules import BadSchedule, check, due_times
 from portal.runs.slots import make_due
 
@@ -76,6 +77,7 @@ def plan(
     )
     check(schedule)
     schedule.next_due_at = first_due(schedule, after=schedule.starts_at)
+    schedule.next_promise_at = next_promise(schedule, after=at)
     return schedule
 
 
@@ -147,12 +149,16 @@ def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
-    _settle(schedule, at)
+    schedule.state_at = at  # promised from now on
     resumed = Schedule.objects.filter(
         pk=schedule.pk, state__in=[Schedule.State.PAUSED, Schedule.State.SUSPENDED]
     ).update(
         **moved_to(Schedule.State.ACTIVE, by=by, at=at)
-        | {"next_due_at": first_due(schedule, after=at), "failures": 0}
+        | {
+            "next_due_at": first_due(schedule, after=at),
+            "next_promise_at": next_promise(schedule, after=at),
+            "failures": 0,
+        }
     )
     if resumed:
         record("resume_schedule", schedule, by=by, at=at, publication=publication)
@@ -230,5 +236,6 @@ def _changed(current: Schedule, wanted: Schedule, *, at: datetime) -> Schedule:
         setattr(current, field, value)
     current.failures = 0
     current.next_due_at = first_due(current, after=at)
+    current.next_promise_at = next_promise(current, after=at)
     current.save()
     return current

@@ -38,7 +38,11 @@ class Plan:
 
     schedule: Schedule
     due: list[datetime]
-    following: datetime
+    following: datetime | None  # None: it is never due again
+
+    def is_behind(self, at: datetime) -> bool:
+        """Whether more is due already."""
+        return self.following is not None and self.following <= at
 
 
 @dataclass
@@ -107,7 +111,7 @@ def _serve(keys: list[int], at: datetime, *, skip_locked: bool = True) -> Served
     slots = _make(plans, at)
     _move_on(plans)
     _stop_removed([plan.schedule for plan in plans], at)
-    behind = [plan.schedule.pk for plan in plans if plan.following <= at]
+    behind = [plan.schedule.pk for plan in plans if plan.is_behind(at)]
     return Served(slots, unreached, behind)
 
 
@@ -141,7 +145,7 @@ def _plan(schedule: Schedule, at: datetime, *, most: int) -> Plan:
         if time > at or len(due) == most:
             return Plan(schedule, due, time)
         due.append(time)
-    raise ValueError(f"schedule {schedule.pk} is never due again")
+    return Plan(schedule, due, None)
 
 
 def _make(plans: Sequence[Plan], at: datetime) -> int:
@@ -151,7 +155,7 @@ def _make(plans: Sequence[Plan], at: datetime) -> int:
     for plan in plans:
         for time in plan.due:
             if (plan.schedule.pk, time) not in there:
-                is_last = time == plan.due[-1] and plan.following > at
+                is_last = time == plan.due[-1] and not plan.is_behind(at)
                 reason = policies.reason_to_skip(plan.schedule, time, at=at, is_last=is_last)
                 takings.add(Due(plan.schedule, time, Run.Trigger.SCHEDULE, reason=reason))
     return len(takings.keep())

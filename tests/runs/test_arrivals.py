@@ -191,6 +191,9 @@ def test_two_messages_at_one_moment_are_two_slots(hook: tuple[Schedule, bytes]) 
 
 def test_arrival_once_holds(hook: tuple[Schedule, bytes]) -> None:
     schedule, _ = hook
-    arrivals.arrive(schedule, delivery="a", by=None, at=MONDAY)
+    first = arrivals.arrive(schedule, delivery="a", by=None, at=MONDAY).slot
+    other = copy_of(first, due_at=MONDAY - timedelta(hours=1), state="skipped", reason="Late")
+    other.run = None
+    other.save()
 
-    breaks("arrival_once", lambda: copy_of(schedule.arrivals.get()).save())
+    breaks("arrival_once", lambda: copy_of(schedule.arrivals.get(), slot=other).save())
