@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from portal.common.errors import OUR_FAULT, Problem
 from portal.publishing import content, content_files, embeds, links, plugs
 from portal.publishing.models import EmbedGrant, TreeEntry
+from portal.publishing.openings import note_opening
 from portal.publishing.permissions import is_gone
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def embed_page(request: HttpRequest, token: str) -> HttpResponse:
     except (links.NoSuchPublication, links.NoEditionYet):
         return problem_page(NOTHING_YET)
     body = render_to_string("content/embed.html", _embed_context(grant, resolved))
+    note_opening(grant.publication, at=timezone.now())
     response = HttpResponse(body, headers={"Cache-Control": "no-store"})
     return _seal(response, _embed_policy(grant.origins))
 

@@ -104,6 +104,7 @@ class Publication(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.LIVE)
     timezone = models.CharField(max_length=64, validators=[validate_timezone])
     created_at = models.DateTimeField()
+    last_opened_at = models.DateTimeField(null=True, blank=True)  # to the hour, by any reader
     removed_at = models.DateTimeField(null=True, blank=True)
     removed_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

@@ -45,7 +45,49 @@ class Quarantined:
     at: datetime
 
 
-Announcement = Published | RunFailed | Quarantined
+@dataclass(frozen=True)
+class Recovered:
+    """A refresh ended well after so many failures in a row."""
+
+    publication: Publication
+    run_id: int
+    failures: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Late:
+    """What a schedule promised readers by `promised_at` was not there; told once."""
+
+    publication: Publication
+    schedule_id: int
+    promised_at: datetime
+    sentence: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """The portal stopped a schedule by itself, and says so again every week until somebody decides."""
+
+    publication: Publication
+    schedule_id: int
+    sentence: str
+    is_reminder: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SoonSuspended:
+    """Nobody opens the publication, and its schedule will be stopped unless somebody does."""
+
+    publication: Publication
+    schedule_id: int
+    sentence: str
+    at: datetime
+
+
+Announcement = Published | RunFailed | Quarantined | Recovered | Late | Suspended | SoonSuspended
 Executor = Callable[[Version, Variant, User, datetime], object]
 Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
 PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]

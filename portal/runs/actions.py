@@ -5,11 +5,13 @@ from datetime import datetime
 from django.db import transaction
 
 from portal.accounts.models import User
-from portal.publishing.audit import record
-from portal.publishing.models import Variant, Version
+from portal.publishing.audit import event_of, record
+from portal.publishing.models import AuditEvent, Variant, Version
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.doorbell import ring_for
-from portal.runs.models import ACTIVE, Run
+from portal.runs.models import ACTIVE, Run, Schedule
+
+DEFAULT_QUEUE = "default"
 
 
 class NothingToRun(Exception):
@@ -32,22 +34,57 @@ def request_run(
     rerun_of: Run | None = None,
 ) -> Run:
     """Queue one execution of the version."""
-    run = Run.objects.create(
+    run = new_run(
+        version, variant=variant, trigger=trigger, by=by, at=at, logical_time=logical_time
+    )
+    run.rerun_of = rerun_of
+    run.save(force_insert=True)
+    request_event(run, at=at).save(force_insert=True)
+    ring_for(run)
+    return run
+
+
+def new_run(
+    version: Version,
+    *,
+    variant: Variant,
+    trigger: Run.Trigger,
+    by: User | None,
+    at: datetime,
+    logical_time: datetime | None = None,
+    schedule: Schedule | None = None,
+) -> Run:
+    """A queued run that is not kept yet, with what its version and its schedule say about it."""
+    wishes = version.manifest.get("run", {})
+    run = Run(
         version=version,
         variant=variant,
         trigger=trigger,
         requested_by=by,
-        rerun_of=rerun_of,
         logical_time=logical_time or at,
+        queue=wishes.get("queue", DEFAULT_QUEUE),
+        uses=wishes.get("resources", []),
         queued_at=at,
         rung_at=at,
     )
-    again = {"rerun_of": rerun_of.pk} if rerun_of else {}
-    record(
-        "request_run", run, by=by, at=at, publication=variant.publication, trigger=trigger, **again
-    )
-    ring_for(run)
+    if schedule is not None:
+        run.priority = schedule.priority
+        run.time_limit_seconds = schedule.time_limit_seconds
     return run
+
+
+def request_event(run: Run, *, at: datetime) -> AuditEvent:
+    """The audit event of a run that was queued, not kept yet."""
+    again = {"rerun_of": run.rerun_of_id} if run.rerun_of_id else {}
+    return event_of(
+        "request_run",
+        run,
+        by=run.requested_by,
+        at=at,
+        publication=run.variant.publication,
+        trigger=run.trigger,
+        **again,
+    )
 
 
 def request_first_run(version: Version, variant: Variant, by: User, at: datetime) -> Run:

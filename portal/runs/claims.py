@@ -22,6 +22,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from portal.publishing import plugs
+from portal.runs import suspensions
 from portal.runs.errors import Cancelled, Fenced
 from portal.runs.models import Run
 
@@ -162,6 +163,7 @@ def _sweep(run: Run, at: datetime) -> bool:
     if lost == 1:
         logger.error("run_lost run=%s attempts=%s", run.pk, run.attempts)
         plugs.announce(plugs.RunFailed(run.variant.publication, run.pk, sentence, at))
+        suspensions.note_end(run.pk, at=at)
     return lost == 1
 
 

@@ -12,7 +12,7 @@ from portal.publishing.actions import Rendered, add_edition, lock_publication, p
 from portal.publishing.models import Edition, Variant
 from portal.publishing.parts import Made
 from portal.publishing.trees import tree_digest
-from portal.runs import checks
+from portal.runs import checks, suspensions
 from portal.runs.checks import Result
 from portal.runs.claims import Claim
 from portal.runs.doorbell import ring_for
@@ -163,6 +163,7 @@ def _end(
         exit_code=report.exit_code,
         **fields,
     )
+    suspensions.note_end(claim.run_id, at=at)
     CheckResult.objects.bulk_create(
         CheckResult(run_id=claim.run_id, edition=edition, **vars(result))
         for result in report.results

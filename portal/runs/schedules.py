@@ -11,7 +11,9 @@ from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.models import Schedule
+from portal.runs.promises import next_promise
 from portal.runs.rules import BadSchedule, check, due_times
+from portal.runs.slots import make_due
 
 DEFAULT_NAME = "default"
 
@@ -75,6 +77,7 @@ def plan(
     )
     check(schedule)
     schedule.next_due_at = first_due(schedule, after=schedule.starts_at)
+    schedule.next_promise_at = next_promise(schedule, after=at)
     return schedule
 
 
@@ -105,6 +108,7 @@ def set_schedule(
     elif current.is_active and values_of(current) == values_of(wanted):
         return current
     else:
+        _settle(current, at)
         wanted = _changed(current, wanted, at=at)
     record(
         "set_schedule",
@@ -127,6 +131,7 @@ def pause(schedule: Schedule, *, by: User, at: datetime, reason: str = "") -> bo
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    _settle(schedule, at)
     paused = Schedule.objects.filter(pk=schedule.pk, state=Schedule.State.ACTIVE).update(
         **moved_to(Schedule.State.PAUSED, by=by, at=at, reason=reason)
     )
@@ -144,11 +149,16 @@ def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    schedule.state_at = at  # promised from now on
     resumed = Schedule.objects.filter(
         pk=schedule.pk, state__in=[Schedule.State.PAUSED, Schedule.State.SUSPENDED]
     ).update(
         **moved_to(Schedule.State.ACTIVE, by=by, at=at)
-        | {"next_due_at": first_due(schedule, after=at), "failures": 0}
+        | {
+            "next_due_at": first_due(schedule, after=at),
+            "next_promise_at": next_promise(schedule, after=at),
+            "failures": 0,
+        }
     )
     if resumed:
         record("resume_schedule", schedule, by=by, at=at, publication=publication)
@@ -164,6 +174,7 @@ def end(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
+    _settle(schedule, at)
     ended = (
         running(schedule.variant)
         .filter(pk=schedule.pk)
@@ -204,6 +215,11 @@ def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetim
     set_schedule(variant, **wish, by=by, at=at)
 
 
+def _settle(schedule: Schedule, at: datetime) -> None:
+    """Make what is due of it already, before it changes: that was promised, and is never silently dropped."""
+    make_due(schedule, at)
+
+
 def values_of(schedule: Schedule) -> dict[str, Any]:
     """What a person decided about it, by field."""
     return {field: getattr(schedule, field) for field in FIELDS}
@@ -220,5 +236,6 @@ def _changed(current: Schedule, wanted: Schedule, *, at: datetime) -> Schedule:
         setattr(current, field, value)
     current.failures = 0
     current.next_due_at = first_due(current, after=at)
+    current.next_promise_at = next_promise(current, after=at)
     current.save()
     return current

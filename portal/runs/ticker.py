@@ -15,8 +15,10 @@ from portal.common.tasks import send
 from portal.runs.claims import claimable, sweep_lapsed
 from portal.runs.doorbell import EXECUTE_RUN
 from portal.runs.models import Heartbeat, Run
+from portal.runs.promises import judge_promises
 from portal.runs.pulse import TICKER
 from portal.runs.slots import make_due_slots
+from portal.runs.suspensions import watch
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,15 @@ MOST_RINGS = 200
 
 def tick(at: datetime) -> None:
     """Do everything that is due at `at`; a part that fails is logged and the others are done."""
-    for part in (make_due_slots, sweep_lapsed, ring_again, ticks.run_all, _beat):
+    for part in (
+        make_due_slots,
+        sweep_lapsed,
+        ring_again,
+        judge_promises,
+        watch,
+        ticks.run_all,
+        _beat,
+    ):
         try:
             part(at)
         except DatabaseError:

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from portal.runs.views import arrivals, schedules, secrets
 from portal.runs.views import runs as views
-from portal.runs.views import schedules, secrets
 
 urlpatterns = [
     path("operations/", views.operations, name="operations"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
     path("operations/secrets/", secrets.secrets_page, name="secrets"),
     path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
+    path("hooks/arrivals/<slug:hook>/", arrivals.arrive, name="arrival"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
     path(
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",

@@ -8,7 +8,8 @@ from portal.accounts.models import User
 from portal.publishing.models import Variant
 from portal.runs import schedules, slots
 from portal.runs.models import Run, Schedule, Slot
-from portal.runs.slots import LATER_ONE, TOO_LATE, make_due_slots
+from portal.runs.policies import FINISHED_CONTENT, LATER_ONE, REMOVED, TOO_LATE
+from portal.runs.slots import make_due_slots
 from tests.runs.authors import CONSTANT, COUNTING, publish_script
 from tests.runs.conftest import MONDAY
 
@@ -115,7 +116,7 @@ def test_all_runs_every_missed_slot_in_order(idle: Variant) -> None:
 def test_long_pause_is_caught_up_in_batches_without_a_gap(
     idle: Variant, monkeypatch: pytest.MonkeyPatch, misfire: str
 ) -> None:
-    monkeypatch.setattr(slots, "BATCH", 4)
+    monkeypatch.setattr(slots, "MOST_OF_ONE", 4)
     schedule = every_minute(idle, misfire)
 
     make_due_slots(after(10.5))
@@ -142,7 +143,7 @@ def test_slot_of_finished_content_is_skipped_with_a_reason(idle: Variant) -> Non
 
     make_due_slots(after(1.1))
 
-    assert [state for _, state, _ in made(schedule)] == ["skipped"]
+    assert made(schedule) == [(1, "skipped", FINISHED_CONTENT)]
 
 
 def test_schedule_that_fails_does_not_stop_the_others(
@@ -160,13 +161,20 @@ def test_schedule_that_fails_does_not_stop_the_others(
     assert f"schedule={broken.pk}" in caplog.text
 
 
-def test_removed_publication_is_left_alone(idle: Variant, alice: User) -> None:
-    every_minute(idle)
+def test_removed_publication_has_its_last_slot_skipped_and_its_schedule_paused(
+    idle: Variant, alice: User
+) -> None:
+    schedule = every_minute(idle)
     publication = idle.publication
     publication.state, publication.removed_by, publication.removed_at = "removed", alice, MONDAY
     publication.save()
 
-    assert make_due_slots(after(1.1)) == 0
+    counts = make_due_slots(after(1.1)), make_due_slots(after(9.1))
+
+    schedule.refresh_from_db()
+    assert counts == (1, 0)
+    assert made(schedule) == [(1, "skipped", REMOVED)]
+    assert (schedule.state, schedule.state_reason) == ("paused", REMOVED)
 
 
 def test_paused_schedule_makes_nothing(idle: Variant, alice: User) -> None:

@@ -13,6 +13,7 @@ from portal.publishing import archive, content, links, parts, plugs
 from portal.publishing.forms import EmbedForm
 from portal.publishing.links import Address, NoEditionYet, Resolved
 from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
+from portal.publishing.openings import note_opening
 from portal.publishing.permissions import can_edit
 from portal.publishing.views.addresses import follows_links
 
@@ -50,7 +51,9 @@ def publication(
         "share": _share_links(resolved),
         "embed_form": EmbedForm(resolved.edition),
     }
-    return render(request, "publishing/publication.html", context)
+    response = render(request, "publishing/publication.html", context)
+    note_opening(resolved.publication, at=timezone.now())
+    return response
 
 
 @require_safe

@@ -43,6 +43,24 @@ class Slot(models.Model):
         return f"{self.schedule_id} at {self.due_at:%Y-%m-%d %H:%M}"
 
 
+class Arrival(models.Model):
+    """One message that data are there. The row makes the same message, sent again, the same slot."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="arrivals")
+    delivery = models.CharField(max_length=120)  # the sender's id of the message
+    at = models.DateTimeField()
+    slot = models.OneToOneField(Slot, on_delete=models.PROTECT, related_name="arrival")
+
+    class Meta(TypedModelMeta):
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "delivery"], name="arrival_once")
+        ]
+        indexes = [models.Index(fields=["schedule", "at"], name="arrival_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery} for {self.schedule_id}"
+
+
 class Promise(models.Model):
     """Whether readers had a fresh edition by the time that a schedule promised."""
 
