@@ -10,6 +10,7 @@ from portal.publishing.models import Variant, Version
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.doorbell import ring_for
 from portal.runs.models import ACTIVE, Run
+from portal.runs.queue import place_in_queue
 
 
 class NothingToRun(Exception):
@@ -41,6 +42,7 @@ def request_run(
         logical_time=logical_time or at,
         queued_at=at,
         rung_at=at,
+        **place_in_queue(version),
     )
     again = {"rerun_of": rerun_of.pk} if rerun_of else {}
     record(

@@ -58,19 +58,29 @@ COLLECT_SECONDS = 60
 CURVE_SECONDS = 2.0  # between two writes of what it uses, while it runs
 
 
+def direct_next(*, worker: str) -> Run.State | None:
+    """Execute the run whose turn it is; returns how it ended, or None when there was none, or it was lost to us."""
+    claim = claims.claim_next(worker=worker, at=timezone.now())
+    return _direct(claim, worker) if claim else None
+
+
 def direct(run_id: int, *, worker: str) -> Run.State | None:
-    """Execute the run if it is its turn; returns how it ended, or None when it is not ours to end."""
+    """Execute this run if it is its turn; returns how it ended, or None when it is not ours to end."""
     claim = claims.claim(run_id, worker=worker, at=timezone.now())
-    if claim is None:
-        return None
+    return _direct(claim, worker) if claim else None
+
+
+def _direct(claim: Claim, worker: str) -> Run.State | None:
     try:
         with claims.kept_alive(claim) as lease:
             return Direction(claim, lease).through()
     except Fenced:
-        logger.warning("run_fenced run=%s worker=%s", run_id, worker)
+        logger.warning("run_fenced run=%s worker=%s", claim.run_id, worker)
         return None
     except DatabaseError:
-        logger.exception("run_left run=%s", run_id)  # its lease lapses, and another worker tries
+        logger.exception(
+            "run_left run=%s", claim.run_id
+        )  # its lease lapses, and another worker tries
         return None
     except (SystemExit, KeyboardInterrupt):
         claims.hand_back(claim)
