@@ -181,7 +181,7 @@ class Direction:
 
     def _execute(self, command: Command, place: Workplace) -> None:
         self.isolation = isolation.level()
-        heard, limits = self.heard, programs.limits_for(self.run.version)
+        heard, limits = self.heard, programs.limits_for(self.run)
         with mailbox(place.said) as box:
             heard.box = box
             self.outcome = sandbox.run(
@@ -288,8 +288,7 @@ class Direction:
         error = error.masked(self.heard.masked)
         self.logbook.say(error.sentence)
         self.logbook.write()
-        endings.fail(self.claim, error, self._report(), at=timezone.now())
-        return error.state
+        return endings.fail(self.claim, error, self._report(), at=timezone.now())
 
     def _report(self) -> endings.Report:
         return endings.Report(
@@ -303,7 +302,7 @@ class Direction:
         """What it used so far. `seconds` is there once it has ended."""
         return {
             "peak_mb": self.outcome.peak_mb if self.outcome else self.curve.peak_mb,
-            "memory_limit_mb": programs.limits_for(self.run.version).memory_mb,
+            "memory_limit_mb": programs.limits_for(self.run).memory_mb,
             "cpu_seconds": self.curve.cpu_seconds,
             "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
             "curve": self.curve.series(),

@@ -12,7 +12,7 @@ from portal.publishing.actions import Rendered, add_edition, lock_publication, p
 from portal.publishing.models import Edition, Variant
 from portal.publishing.parts import Made
 from portal.publishing.trees import tree_digest
-from portal.runs import checks
+from portal.runs import checks, retries
 from portal.runs.checks import Result
 from portal.runs.claims import Claim
 from portal.runs.doorbell import ring_after
@@ -109,12 +109,18 @@ def _quarantine(
 
 
 @transaction.atomic
-def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None:
+def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> Run.State:
     """End the run without an edition, and tell its people, unless one of them cancelled it.
+
+    Where its schedule has retries left for such an error, the run is queued again instead, and nobody is told.
 
     :raises Fenced: when the run is not ours any more; nothing is changed then.
     """
     run = _held(claim)
+    if retries.is_due(run, error):
+        retries.try_again(claim, run, error, report.resources, at=at)
+        ring_after(run, at=at)
+        return Run.State.QUEUED
     _end(
         claim,
         error.state,
@@ -129,13 +135,20 @@ def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None
         publication = run.variant.publication
         plugs.announce(plugs.RunFailed(publication, run.pk, error.sentence, at))
     ring_after(run, at=at)
+    return error.state
 
 
 def _held(claim: Claim) -> Run:
     run = (
         claim.held()
         .select_for_update(of=("self",), no_key=True)
-        .select_related("version", "variant__publication__team", "requested_by")
+        .select_related(
+            "version",
+            "variant__publication__team",
+            "requested_by",
+            "slot__schedule",
+            "backfill__schedule",
+        )
         .first()
     )
     if run is None:
