@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -325,6 +326,14 @@ CELERY_TASK_TIME_LIMIT = (
     3600 + 2 * 600 + 300
 )  # the longest run, building its environment, collecting; below visibility_timeout / 2
 CELERY_TASK_DEFAULT_QUEUE = "broadsheet"
+RUN_DOOR = CELERY_TASK_DEFAULT_QUEUE + ".{}"  # where those listen who serve this queue by name
+RUN_QUEUES = _items("BROADSHEET_RUN_QUEUES")
+if RUN_QUEUES:
+    _doors = [
+        CELERY_TASK_DEFAULT_QUEUE if name == "default" else RUN_DOOR.format(name)
+        for name in RUN_QUEUES
+    ]
+    CELERY_TASK_QUEUES = [Queue(door, Exchange(door), door) for door in _doors]
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
 
 # Runs ---------------------------------------------------------------------------------------------------------

@@ -23,19 +23,20 @@ def background_task(function: Callable[..., None]) -> Any:
     return app.task(name=name, max_retries=3)(function)
 
 
-def ring(task: Any, **arguments: Any) -> None:
+def ring(task: Any, *, to: str = "", **arguments: Any) -> None:
     """Send the task's message once the transaction has committed; whoever waits is found by the ticker too.
 
-    `task` is a declared task, or its dotted name where importing it would point upwards.
+    `task` is a declared task, or its dotted name where importing it would point upwards; `to` names the
+    broker's queue, where it is not the usual one.
     """
-    transaction.on_commit(partial(send, task, **arguments))
+    transaction.on_commit(partial(send, task, to=to, **arguments))
 
 
-def send(task: Any, **arguments: Any) -> bool:
+def send(task: Any, *, to: str = "", **arguments: Any) -> bool:
     """Send the task's message now; False when the broker cannot be reached."""
     name = task if isinstance(task, str) else task.name
     try:
-        app.send_task(name, kwargs=arguments, retry=False, ignore_result=True)
+        app.send_task(name, kwargs=arguments, queue=to or None, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         logger.warning("doorbell_failed task=%s error=%s", name, error)
         return False

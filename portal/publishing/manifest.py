@@ -3,7 +3,7 @@
     entry = "sales.ipynb"        # file readers see first, or the code to execute
     title = "Weekly sales"       # also: summary, slug, kind, audience, timezone
     [run]                        # execute, command, time_limit_seconds, show, network, python,
-                                 # previous_files, secrets
+                                 # previous_files, secrets, queue, resources
     [schedule]                   # cron with timezone, or every_minutes
     [[checks]]                   # what is expected of data: see `declarations`
 
@@ -33,6 +33,8 @@ LONGEST_RUN = 3600  # seconds
 LONGEST_COMMAND = 4_000  # characters
 LONGEST_INTERVAL = 31 * 24 * 60  # minutes
 MOST_SECRETS = 30
+LONGEST_QUEUE = 40  # characters
+MOST_RESOURCES = 10
 
 
 def read(path: Path) -> dict[str, JSON]:
@@ -233,6 +235,24 @@ def _secrets(value: object) -> list[str]:
         raise ValueError(f"has a name that cannot be used: it {problem}") from None
 
 
+def _queue(value: object) -> str:
+    if len(name := _slug(value)) > LONGEST_QUEUE:
+        raise ValueError(f"must have at most {LONGEST_QUEUE} characters")
+    return name
+
+
+def _resources(value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) > MOST_RESOURCES:
+        raise ValueError(f'must be a list of at most {MOST_RESOURCES} names: ["warehouse"]')
+    try:
+        names = [_queue(name) for name in value]
+    except ValueError as problem:
+        raise ValueError(f"has a name that cannot be used: it {problem}") from None
+    if len(set(names)) < len(names):
+        raise ValueError("names a resource twice")
+    return names
+
+
 def _timezone(value: object) -> str:
     try:
         return ZoneInfo(str(value) if isinstance(value, str) else "").key
@@ -281,6 +301,8 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "python": _python,
         "previous_files": _yes_or_no,
         "secrets": _secrets,
+        "queue": _queue,
+        "resources": _resources,
     },
     "schedule": {
         "cron": _cron,

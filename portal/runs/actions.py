@@ -10,8 +10,7 @@ from portal.publishing.models import AuditEvent, Variant, Version
 from portal.publishing.permissions import part_of, require_edit
 from portal.runs.doorbell import ring_for
 from portal.runs.models import ACTIVE, Run, Schedule
-
-DEFAULT_QUEUE = "default"
+from portal.runs.queue import place_in_queue
 
 
 class NothingToRun(Exception):
@@ -55,17 +54,15 @@ def new_run(
     schedule: Schedule | None = None,
 ) -> Run:
     """A queued run that is not kept yet, with what its version and its schedule say about it."""
-    wishes = version.manifest.get("run", {})
     run = Run(
         version=version,
         variant=variant,
         trigger=trigger,
         requested_by=by,
         logical_time=logical_time or at,
-        queue=wishes.get("queue", DEFAULT_QUEUE),
-        uses=wishes.get("resources", []),
         queued_at=at,
         rung_at=at,
+        **place_in_queue(version),
     )
     if schedule is not None:
         run.priority = schedule.priority
@@ -110,10 +107,11 @@ def run_now(variant: Variant, *, by: User, at: datetime) -> Run:
         raise NothingToRun(
             f"“{variant.publication}” is finished content. Upload a bundle with code to refresh it."
         )
-    active = variant.runs.filter(version=variant.version, state__in=ACTIVE).order_by("pk").first()
-    return active or request_run(
-        variant.version, variant=variant, trigger=Run.Trigger.MANUAL, by=by, at=at
-    )
+    of_today = variant.runs.filter(version=variant.version, backfill__isnull=True)
+    active = of_today.filter(state__in=ACTIVE).order_by("pk").first()
+    if active is not None:
+        return _hurry(active, by=by, at=at)
+    return request_run(variant.version, variant=variant, trigger=Run.Trigger.MANUAL, by=by, at=at)
 
 
 @transaction.atomic
@@ -149,6 +147,31 @@ def run_again(run: Run, *, by: User, at: datetime) -> Run:
 
 
 @transaction.atomic
+def reprioritise_run(run: Run, priority: Schedule.Priority, *, by: User, at: datetime) -> bool:
+    """Let a run that waits go before or after others.
+
+    :returns: False when it does not wait any more, or has this priority already.
+    :raises PermissionDenied: when the person may not refresh the publication.
+    """
+    publication = run.variant.publication
+    require_edit(by, publication)
+    queued = Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).exclude(priority=priority)
+    if queued.update(priority=priority) != 1:
+        return False
+    former = Schedule.Priority(run.priority).name.lower()
+    record(
+        "reprioritise_run",
+        run,
+        by=by,
+        at=at,
+        publication=publication,
+        priority=priority.name.lower(),
+        former=former,
+    )
+    return True
+
+
+@transaction.atomic
 def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
     """Stop the run: at once when it is queued, within two seconds when it is running.
 
@@ -158,10 +181,11 @@ def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
     publication = run.variant.publication
     require_edit(by, publication)
     asked = {"cancel_requested": True, "cancelled_by": by, "cancelled_at": at}
+    meanwhile = "while it waited to be tried again" if run.tries else "before it started"
     queued = Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(
         state=Run.State.CANCELLED,
         finished_at=at,
-        error=f"Cancelled by {by} before it started.",
+        error=f"Cancelled by {by} {meanwhile}.",
         doing="",
         **asked,
     )
@@ -171,6 +195,15 @@ def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
     if stopped:
         record("cancel_run", run, by=by, at=at, publication=publication)
     return bool(stopped)
+
+
+def _hurry(run: Run, *, by: User, at: datetime) -> Run:
+    """A run that waits for its time need not do so any longer, now that a person waits for it."""
+    held_back = Run.objects.filter(pk=run.pk, state=Run.State.QUEUED, not_before__gt=at)
+    if held_back.update(not_before=None, rung_at=at):
+        record("hurry_run", run, by=by, at=at, publication=run.variant.publication)
+        ring_for(run)
+    return run
 
 
 def _lock(variant: Variant) -> Variant:

@@ -58,19 +58,29 @@ COLLECT_SECONDS = 60
 CURVE_SECONDS = 2.0  # between two writes of what it uses, while it runs
 
 
+def direct_next(*, worker: str) -> Run.State | None:
+    """Execute the run whose turn it is; returns how it ended, or None when there was none, or it was lost to us."""
+    claim = claims.claim_next(worker=worker, at=timezone.now())
+    return _direct(claim, worker) if claim else None
+
+
 def direct(run_id: int, *, worker: str) -> Run.State | None:
-    """Execute the run if it is its turn; returns how it ended, or None when it is not ours to end."""
+    """Execute this run if it is its turn; returns how it ended, or None when it is not ours to end."""
     claim = claims.claim(run_id, worker=worker, at=timezone.now())
-    if claim is None:
-        return None
+    return _direct(claim, worker) if claim else None
+
+
+def _direct(claim: Claim, worker: str) -> Run.State | None:
     try:
         with claims.kept_alive(claim) as lease:
             return Direction(claim, lease).through()
     except Fenced:
-        logger.warning("run_fenced run=%s worker=%s", run_id, worker)
+        logger.warning("run_fenced run=%s worker=%s", claim.run_id, worker)
         return None
     except DatabaseError:
-        logger.exception("run_left run=%s", run_id)  # its lease lapses, and another worker tries
+        logger.exception(
+            "run_left run=%s", claim.run_id
+        )  # its lease lapses, and another worker tries
         return None
     except (SystemExit, KeyboardInterrupt):
         claims.hand_back(claim)
@@ -171,7 +181,7 @@ class Direction:
 
     def _execute(self, command: Command, place: Workplace) -> None:
         self.isolation = isolation.level()
-        heard, limits = self.heard, programs.limits_for(self.run.version)
+        heard, limits = self.heard, programs.limits_for(self.run)
         with mailbox(place.said) as box:
             heard.box = box
             self.outcome = sandbox.run(
@@ -278,8 +288,7 @@ class Direction:
         error = error.masked(self.heard.masked)
         self.logbook.say(error.sentence)
         self.logbook.write()
-        endings.fail(self.claim, error, self._report(), at=timezone.now())
-        return error.state
+        return endings.fail(self.claim, error, self._report(), at=timezone.now())
 
     def _report(self) -> endings.Report:
         return endings.Report(
@@ -293,7 +302,7 @@ class Direction:
         """What it used so far. `seconds` is there once it has ended."""
         return {
             "peak_mb": self.outcome.peak_mb if self.outcome else self.curve.peak_mb,
-            "memory_limit_mb": programs.limits_for(self.run.version).memory_mb,
+            "memory_limit_mb": programs.limits_for(self.run).memory_mb,
             "cpu_seconds": self.curve.cpu_seconds,
             "isolation": isolation.LABELS[self.isolation] if self.isolation else "",
             "curve": self.curve.series(),

@@ -12,10 +12,10 @@ from portal.publishing.actions import Rendered, add_edition, lock_publication, p
 from portal.publishing.models import Edition, Variant
 from portal.publishing.parts import Made
 from portal.publishing.trees import tree_digest
-from portal.runs import checks, suspensions
+from portal.runs import checks, retries, suspensions
 from portal.runs.checks import Result
 from portal.runs.claims import Claim
-from portal.runs.doorbell import ring_for
+from portal.runs.doorbell import ring_after
 from portal.runs.errors import Cancelled, Fenced, RunError
 from portal.runs.models import CheckResult, Run
 
@@ -53,7 +53,7 @@ def succeed(
     is_shown = _is_shown(rendered, made, run, variant)
     if is_shown and not (blocked and _is_of_another_time(run, variant)):
         _end(claim, Run.State.UNCHANGED, report, at=at, progress=100)
-        _ring_for_next(run)
+        ring_after(run, at=at)
         return Run.State.UNCHANGED
     remark = _reason_not_to_show(run, variant)
     edition = _keep(rendered, made, run, variant, is_held=bool(blocked), at=at)
@@ -62,7 +62,7 @@ def succeed(
     _end(claim, Run.State.SUCCEEDED, report, at=at, progress=100, edition=edition, remark=remark)
     if not remark:
         publish(edition, by=run.requested_by, at=at, reason=f"Run {run.pk}")
-    _ring_for_next(run)
+    ring_after(run, at=at)
     return Run.State.SUCCEEDED
 
 
@@ -104,17 +104,23 @@ def _quarantine(
         error=sentence,
     )
     plugs.announce(plugs.Quarantined(edition, run.pk, sentence, at))
-    _ring_for_next(run)
+    ring_after(run, at=at)
     return Run.State.QUARANTINED
 
 
 @transaction.atomic
-def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None:
+def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> Run.State:
     """End the run without an edition, and tell its people, unless one of them cancelled it.
+
+    Where its schedule has retries left for such an error, the run is queued again instead, and nobody is told.
 
     :raises Fenced: when the run is not ours any more; nothing is changed then.
     """
     run = _held(claim)
+    if retries.is_due(run, error):
+        retries.try_again(claim, run, error, report.resources, at=at)
+        ring_after(run, at=at)
+        return Run.State.QUEUED
     _end(
         claim,
         error.state,
@@ -128,14 +134,21 @@ def fail(claim: Claim, error: RunError, report: Report, *, at: datetime) -> None
     if error.state != Run.State.CANCELLED:
         publication = run.variant.publication
         plugs.announce(plugs.RunFailed(publication, run.pk, error.sentence, at))
-    _ring_for_next(run)
+    ring_after(run, at=at)
+    return error.state
 
 
 def _held(claim: Claim) -> Run:
     run = (
         claim.held()
         .select_for_update(of=("self",), no_key=True)
-        .select_related("version", "variant__publication", "requested_by")
+        .select_related(
+            "version",
+            "variant__publication__team",
+            "requested_by",
+            "slot__schedule",
+            "backfill__schedule",
+        )
         .first()
     )
     if run is None:
@@ -198,13 +211,3 @@ def _reason_not_to_show(run: Run, variant: Variant) -> str:
     ):
         return f"Readers see a later one already, edition {current}."
     return ""
-
-
-def _ring_for_next(run: Run) -> None:
-    """The next queued run of the same version waited for this one to end."""
-    following = Run.objects.filter(
-        variant=run.variant_id, version=run.version_id, state=Run.State.QUEUED
-    )
-    waiting = following.order_by("pk").first()
-    if waiting is not None:
-        ring_for(waiting)

@@ -84,11 +84,18 @@ def wants_previous_files(version: Version) -> bool:
     return bool(_wishes(version).get("previous_files", False))
 
 
-def limits_for(version: Version) -> Limits:
-    """The manifest's time limit, within ours."""
-    wanted = _wishes(version).get("time_limit_seconds", settings.RUN_TIME_LIMIT_SECONDS)
+def time_limit_of(run: Run) -> int:
+    """Its schedule's time limit in seconds, else the manifest's, else the usual one; within ours."""
+    wanted: int = run.time_limit_seconds or _wishes(run.version).get(
+        "time_limit_seconds", settings.RUN_TIME_LIMIT_SECONDS
+    )
+    return min(wanted, settings.RUN_TIME_LIMIT_MOST_SECONDS)
+
+
+def limits_for(run: Run) -> Limits:
+    """What the run may use of the machine."""
     return Limits(
-        wall_seconds=min(wanted, settings.RUN_TIME_LIMIT_MOST_SECONDS),
+        wall_seconds=time_limit_of(run),
         memory_mb=settings.RUN_MEMORY_MB,
         processes=settings.RUN_PROCESSES,
         disk_mb=settings.RUN_DISK_MB,

@@ -81,6 +81,7 @@ def find_run(user: User, pk: int) -> Run:
         "cancelled_by",
         "rerun_of",
         "slot__schedule",
+        "backfill__schedule",
     )
     found = runs.filter(pk=pk).first()
     if found is None or not can_view(user, found.variant.publication):

@@ -37,7 +37,7 @@ def judge(
 def _judged(
     check: Check, run: Run, place: Workplace, interpreter: Interpreter, must_stop: MustStop
 ) -> list[Result]:
-    limits = replace(programs.limits_for(run.version), wall_seconds=JUDGE_SECONDS)
+    limits = replace(programs.limits_for(run), wall_seconds=JUDGE_SECONDS)
     said: list[str] = []
     outcome = sandbox.run(
         programs.schema_command(check, run, place, interpreter),

@@ -11,9 +11,9 @@ from portal.runs import director, isolation, tools
 
 
 @background_task
-def execute_run(run_id: int) -> None:
-    """Execute the run, unless somebody else does, has done, or must do first."""
-    director.direct(run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+def execute_run(run_id: int = 0) -> None:
+    """Execute the run whose turn it is; `run_id` is the one for which the bell was rung, and no more than a hint."""
+    director.direct_next(worker=f"{socket.gethostname()}:{os.getpid()}")
 
 
 @worker_init.connect

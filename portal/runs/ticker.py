@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Q
 
 from portal.common import ticks
-from portal.common.tasks import send
-from portal.runs.claims import claimable, sweep_lapsed
-from portal.runs.doorbell import EXECUTE_RUN
+from portal.runs import queue
+from portal.runs.claims import sweep_lapsed
+from portal.runs.doorbell import ring_now
 from portal.runs.models import Heartbeat, Run
 from portal.runs.promises import judge_promises
 from portal.runs.pulse import TICKER
@@ -23,7 +22,7 @@ from portal.runs.suspensions import watch
 logger = logging.getLogger(__name__)
 
 
-MOST_RINGS = 200
+MOST_RINGS = 50  # of a queue, in one tick
 
 
 def tick(at: datetime) -> None:
@@ -44,16 +43,27 @@ def tick(at: datetime) -> None:
 
 
 def ring_again(at: datetime) -> int:
-    """Ring for queued runs that nobody took; returns for how many. A broker that is down is left alone."""
-    long_ago = at - timedelta(seconds=settings.RUN_RING_AGAIN_SECONDS)
-    waiting = claimable().filter(Q(rung_at__isnull=True) | Q(rung_at__lte=long_ago))
-    rung = 0
-    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)[:MOST_RINGS]):
-        if not send(EXECUTE_RUN, run_id=pk):
-            break
-        Run.objects.filter(pk=pk).update(rung_at=at)
-        rung += 1
+    """Ring for the first runs of each queue that may go and that nobody took; returns for how many.
+
+    A ring names no run, so as many as there are workers will do. A broker that is down is left alone.
+    """
+    busy, rung = queue.look(), 0
+    names = queue.waiting().order_by("queue").values_list("queue", flat=True).distinct()
+    for name in list(names):
+        first = queue.possible(at, busy=busy, queues=[name])[:MOST_RINGS]
+        for run in [run for run in first if _is_forgotten(run, at)]:
+            if not ring_now(run):
+                return rung
+            Run.objects.filter(pk=run.pk).update(rung_at=at)
+            rung += 1
     return rung
+
+
+def _is_forgotten(run: Run, at: datetime) -> bool:
+    """Whether its bell was not rung, not lately, or only before it was allowed to go."""
+    if run.rung_at is None or (run.not_before is not None and run.rung_at < run.not_before):
+        return True
+    return run.rung_at <= at - timedelta(seconds=settings.RUN_RING_AGAIN_SECONDS)
 
 
 def _beat(at: datetime) -> None:

@@ -65,6 +65,29 @@ class Stage:
             at=now,
         )
 
+    def backfill(self, variant: Any, *, runs: int, at_once: int) -> Any:
+        """Queued runs of one backfill, of which so many may go at once."""
+        from django.utils import timezone
+
+        from portal.runs.models import Backfill, Run
+
+        now, schedule = timezone.now(), self.schedule(variant, 0)
+        backfill = Backfill.objects.create(
+            schedule=schedule, first_at=now, last_at=now, at_once=at_once, by=self.author, at=now
+        )
+        Run.objects.bulk_create(
+            Run(
+                version=variant.version,
+                variant=variant,
+                trigger=Run.Trigger.BACKFILL,
+                backfill=backfill,
+                logical_time=now - timedelta(hours=hour),
+                queued_at=now,
+            )
+            for hour in range(runs)
+        )
+        return backfill
+
     def run(self) -> Any:
         from portal.runs.models import Run
 
@@ -126,6 +149,52 @@ def claims_race(folder: Path) -> dict[str, object]:
     ]
     won = [json.loads(racer.communicate()[0].splitlines()[-1])["won"] for racer in racers]
     return stage.outcome(won=sum(won))
+
+
+def limits_race(folder: Path) -> dict[str, object]:
+    """Four processes take what they can of twenty runs, of which a team, a resource and a backfill let few through."""
+    stage = Stage(folder)
+    from portal.runs.models import Limit, Run
+
+    runs = [
+        stage.publish(QUICK, f"{chr(97 + number) * 9}-thing").runs.get() for number in range(16)
+    ]
+    Run.objects.filter(pk__in=[run.pk for run in runs[:10]]).update(uses=["warehouse"])
+    Run.objects.filter(pk__in=[run.pk for run in runs[10:]]).update(queue="heavy")
+    stage.backfill(runs[0].variant, runs=4, at_once=2)
+    for of, name, most in (("resource", "warehouse", 3), ("queue", "heavy", 2)):
+        Limit.objects.create(
+            of=of, name=name, most=most, set_by=stage.author, set_at=runs[0].queued_at
+        )
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.scenarios", "_take_all", str(folder)],
+            stdout=subprocess.PIPE,
+            env=os.environ,
+        )
+        for _ in range(4)
+    ]
+    won = [json.loads(racer.communicate()[0].splitlines()[-1])["won"] for racer in racers]
+    going = Run.objects.filter(state="running")
+    return stage.outcome(
+        won=sum(won),
+        warehouse=sum("warehouse" in run.uses for run in going),
+        heavy=going.filter(queue="heavy").count(),
+        backfill=going.exclude(backfill=None).count(),
+    )
+
+
+def _take_all(folder: Path) -> dict[str, object]:
+    import django
+
+    django.setup()
+    from django.utils import timezone
+
+    from portal.runs import claims
+
+    now = timezone.now() + timedelta(minutes=1)
+    won = [claims.claim_next(worker=str(os.getpid()), at=now) for _ in range(20)]
+    return {"won": sum(claim is not None for claim in won)}
 
 
 def _claim_all(folder: Path) -> dict[str, object]:
@@ -384,6 +453,8 @@ SCENARIOS: dict[str, Callable[[Path], dict[str, object]]] = {
         two_tickers,
         claims_race,
         _claim_all,
+        limits_race,
+        _take_all,
         worker_killed,
         broker_lost,
         paused_worker,

@@ -51,6 +51,13 @@ def test_of_processes_that_race_one_claims_each_run(tmp_path: Path) -> None:
     assert outcome["attempts"] == 1
 
 
+def test_processes_that_race_exceed_no_limit_and_leave_nothing_that_may_go(tmp_path: Path) -> None:
+    outcome = play("limits_race", tmp_path)
+
+    assert (outcome["warehouse"], outcome["heavy"], outcome["backfill"]) == (3, 2, 2)
+    assert outcome["won"] == 7
+
+
 def test_run_of_a_killed_worker_is_run_again_and_publishes_once(tmp_path: Path) -> None:
     outcome = play("worker_killed", tmp_path)
 

@@ -20,6 +20,8 @@ time_limit_seconds = 600
 show = "out/index.html"
 python = "3.12"
 secrets = ["WAREHOUSE_PASSWORD", "API_KEY_2"]
+queue = "heavy"
+resources = ["warehouse", "gpu-1"]
 
 [schedule]
 cron = "0 7 * * 1-5"
@@ -49,6 +51,8 @@ def test_whole_manifest_is_read():
             "show": "out/index.html",
             "python": "3.12",
             "secrets": ["WAREHOUSE_PASSWORD", "API_KEY_2"],
+            "queue": "heavy",
+            "resources": ["warehouse", "gpu-1"],
         },
         "schedule": {"cron": "0 7 * * 1-5", "timezone": "Europe/Berlin"},
     }
@@ -96,6 +100,13 @@ def test_empty_manifest_wishes_nothing():
         ("[run]\nshow = 1", "run.show", 2),
         ('[run]\nnetwork = "off"', "run.network", 2),
         ('[run]\nsecrets = "TOKEN"', "run.secrets", 2),
+        ("[run]\nqueue = 1", "run.queue", 2),
+        ('[run]\nqueue = "Heavy work"', "run.queue", 2),
+        (f'[run]\nqueue = "{"q" * 41}"', "run.queue", 2),
+        ('[run]\nresources = "warehouse"', "run.resources", 2),
+        ('[run]\nresources = ["Ware house"]', "run.resources", 2),
+        ('[run]\nresources = ["lake", "lake"]', "run.resources", 2),
+        (f"[run]\nresources = {[f'r{number}' for number in range(11)]}", "run.resources", 2),
         ("[run]\nsecrets = [3]", "run.secrets", 2),
         ('[run]\nsecrets = ["TOKEN", "TOKEN"]', "run.secrets", 2),
         ('[run]\nsecrets = ["token"]', "run.secrets", 2),

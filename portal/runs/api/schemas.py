@@ -55,7 +55,10 @@ class RunOut(Schema):
     rerun_of: int | None = Field(description="The run that this one repeats")
     slot: SlotOut | None = Field(description="The due time that it was started for")
     logical_time: datetime = Field(description="The time that the run is for")
+    queue: str
+    priority: int = Field(description="1 high, 2 normal, 3 low")
     queued_at: datetime
+    not_before: datetime | None = Field(description="When it may start, or is tried again")
     started_at: datetime | None
     finished_at: datetime | None
     seconds: float | None = Field(description="How long it took, or has been going")
@@ -107,11 +110,21 @@ class ChecksOut(Schema):
     failed: int
 
 
+class TryOut(Schema):
+    at: datetime = Field(description="When it ended")
+    state: str
+    fault: str
+    error: str
+    worker: str
+    seconds: float | None
+
+
 class RunDetailOut(RunOut):
     """One run, with everything that its page shows but the log."""
 
     attempts: int
     worker: str
+    tries: list[TryOut] = Field(description="Those before, where its schedule retries")
     cancelled_by: str | None
     cancelled_at: datetime | None
     steps: list[StepOut]
@@ -133,9 +146,10 @@ class RunDetailOut(RunOut):
 def summary_of(run: Run, *, at: datetime) -> dict[str, Any]:
     """For `RunOut`. The run must come with all that `queries.runs_for` selects."""
     publication, slot = run.variant.publication, getattr(run, "slot", None)
-    plain = ("id", "state", "trigger", "logical_time", "queued_at", "started_at", "finished_at")
+    plain = ("id", "state", "trigger", "logical_time", "queue", "priority")
+    times = ("queued_at", "not_before", "started_at", "finished_at")
     words = ("progress", "doing", "fault", "error", "remark")
-    return {name: getattr(run, name) for name in (*plain, *words)} | {
+    return {name: getattr(run, name) for name in (*plain, *times, *words)} | {
         "publication": _publication(publication),
         "variant": run.variant.slug,
         "version": run.version.number,
@@ -162,7 +176,8 @@ def detail_of(run: Run, *, at: datetime) -> dict[str, Any]:
             "entry": run.version.entry,
             "code": programs.called(run.version),
             "parameters": run.variant.parameters,
-            "time_limit_seconds": run.version.manifest.get("run", {}).get("time_limit_seconds"),
+            "time_limit_seconds": programs.time_limit_of(run),
+            "tries": run.tries,
             "checks": _tally(run),
         }
     )

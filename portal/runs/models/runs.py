@@ -7,7 +7,7 @@ lease. Whoever does not hold the token any more can neither publish nor change t
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from portal.accounts.models import User
 from portal.publishing.models import Edition, Variant, Version
@@ -88,8 +88,19 @@ class Run(models.Model):
         choices=Schedule.Priority, default=Schedule.Priority.NORMAL
     )
     time_limit_seconds = models.PositiveIntegerField(null=True, blank=True)  # else its version's
+    turn = models.GeneratedField(  # among runs of one priority: what a person waits for comes first
+        expression=Case(
+            When(trigger="backfill", then=Value(3)),
+            When(trigger__in=["schedule", "after", "arrival"], then=Value(2)),
+            default=Value(1),
+        ),
+        output_field=models.PositiveSmallIntegerField(),
+        db_persist=True,
+    )
     not_before = models.DateTimeField(null=True, blank=True)  # jitter, or the wait for a retry
-    tries = models.JSONField(default=list, blank=True)  # those before: at, state, error
+    tries = models.JSONField(
+        default=list, blank=True
+    )  # those before: at, state, fault, error, worker, seconds
     queued_at = models.DateTimeField()
     rung_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -157,7 +168,9 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "lease_until"], name="run_by_state"),
-            models.Index(fields=["state", "priority", "queued_at"], name="run_queue"),
+            models.Index(
+                fields=["state", "priority", "turn", "queued_at", "id"], name="run_turn"
+            ),  # see `queue.ORDER`
             models.Index(fields=["finished_at"], name="run_by_end"),
             models.Index(fields=["variant", "queued_at"], name="run_by_variant"),
         ]

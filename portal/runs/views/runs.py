@@ -28,6 +28,7 @@ from portal.runs import (
     pictures,
     programs,
     queries,
+    retries,
     steps,
     tools,
 )
@@ -169,7 +170,10 @@ def _live_context(found: Run, log: logs.Part) -> dict[str, Any]:
         "running_seconds": steps.running_seconds(found, at=now),
         "usage": pictures.usage_of(found),
         "results": list(found.check_results.order_by("passed", "pk")) if found.is_finished else [],
-        "time_limit": found.version.manifest.get("run", {}).get("time_limit_seconds"),
+        "time_limit": programs.time_limit_of(found),
+        "tries": retries.tries_of(found),
+        "next_try": retries.next_try(found),
+        "held_until": found.not_before if found.not_before and found.not_before > now else None,
     }
 
 
