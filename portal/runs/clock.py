@@ -39,11 +39,11 @@ class Cron:
 
     def fits(self, local: datetime) -> bool:
         """Whether it is due at this clock time."""
-        return (
-            local.minute in self._fields.minutes
-            and local.hour in self._fields.hours
-            and self._fits_day(local.date())
-        )
+        return self.fits_time(local) and self._fits_day(local.date())
+
+    def fits_time(self, local: datetime) -> bool:
+        """Whether minute and hour are the rule's, on whatever day."""
+        return local.minute in self._fields.minutes and local.hour in self._fields.hours
 
     def _fits_day(self, day: date) -> bool:
         return day.month in self._fields.months and bool(self._fields.match_day(day))
