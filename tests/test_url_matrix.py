@@ -22,8 +22,8 @@ from portal.accounts.models import Role, Team, User
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import secrets
-from portal.runs.models import Run, Secret
+from portal.runs import calendars, secrets
+from portal.runs.models import Calendar, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -67,6 +67,10 @@ ROWS = {
     "upload": Row("authors", FORM),
     "operations": Row("signed in"),
     "runs": Row("authors", lists="changes"),
+    "calendars": Row("authors"),
+    "calendar": Row("authors"),
+    "new-calendar": Row("admins", FORM),
+    "change-calendar": Row("admins", FORM),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),
     "publication": Row("viewers"),
@@ -123,6 +127,7 @@ class Shop:
     run: Run
     grant: EmbedGrant
     secret: Secret
+    calendar: Calendar
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -141,7 +146,13 @@ class Shop:
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
 
     def _key(self, name: str) -> int:
-        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
+        keys = {
+            "revoke-embed": self.grant.pk,
+            "secret": self.secret.pk,
+            "calendar": self.calendar.pk,
+            "change-calendar": self.calendar.pk,
+        }
+        return keys.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -173,7 +184,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         at=MONDAY,
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, people)
+    calendar = calendars.create_calendar(name="Germany", by=people["admin"], at=MONDAY)
+    return Shop(edition, Run.objects.get(), grant, secret, calendar, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:

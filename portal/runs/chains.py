@@ -1,124 +1,124 @@
-"""Schedules that are due after others: a new edition of one variant makes the refresh of another due.
+"""What waits for what: finding upstreams, and refusing circles."""
 
-Everything happens in the transaction that publishes, so the news is neither lost nor heard of what was rolled back.
-The lock on each waiting schedule makes two that publish at the same moment take turns.
-"""
+from collections.abc import Iterable, Sequence
 
-from collections import defaultdict
-from datetime import datetime
+from django.db import connection
 
-from django.db.models import QuerySet
+from portal.accounts.models import User
+from portal.publishing.links import Moved, NoSuchPublication, Removed, find_publication
+from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
+from portal.publishing.permissions import can_view, part_of
+from portal.runs.models import Schedule, ScheduleUpstream
+from portal.runs.phrases import name_of
+from portal.runs.rules import BadSchedule
 
-from portal.publishing import plugs
-from portal.publishing.models import Edition, PublishEvent
-from portal.publishing.permissions import can_view
-from portal.runs import policies
-from portal.runs.models import Run, Schedule, ScheduleUpstream, Slot
-from portal.runs.takings import Due, Takings
-
-CIRCLE = "It would go round in a circle: what it waits for waits for this publication"
-HIDDEN = "The owner may not see the publication any more that it waits for"
+MOST_UPSTREAMS = 10
+ADVISORY_LOCK = 4_207_001  # of our choice; nothing else in the database may use it
+HIDDEN = "a publication that you may not see"
 
 
-def hear(announcement: plugs.Announcement) -> None:
-    """Note the news with every active schedule that waits for it, and make slots of those that have all they need."""
-    if not isinstance(announcement, plugs.Published):
-        return
-    edition, at = announcement.edition, announcement.at
-    waiting = list(_waiting_for(edition))
-    if not waiting or not _is_news(edition):
-        return
-    upstreams = ScheduleUpstream.objects.filter(schedule__in=[one.pk for one in waiting])
-    upstreams.filter(variant=edition.variant_id).update(arrived_at=at)
-    ready = _ready(waiting, upstreams)
-    upstreams.filter(schedule__in=[one.pk for one in ready]).update(arrived_at=None)
-    _make(ready, edition, at)
+def find_upstreams(names: Iterable[str], *, by: User) -> list[Variant]:
+    """The variants behind `slug` or `slug:variant`.
+
+    :raises BadSchedule: for one that is not there; one that the person may not see is told no differently.
+    """
+    return [_find(name.strip(), by) for name in names if name.strip()]
 
 
-def _waiting_for(edition: Edition) -> QuerySet[Schedule]:
-    return (
-        Schedule.objects.filter(
-            rule=Schedule.Rule.AFTER,
-            state=Schedule.State.ACTIVE,
-            upstreams__variant=edition.variant_id,
-        )
-        .select_related("variant__version", "variant__publication__owner")
-        .select_for_update(of=("self",), no_key=True)
-        .order_by("pk")
+def address_of(variant: Variant) -> str:
+    """How `find_upstreams` is asked for it."""
+    slug = variant.publication.slug
+    return slug if variant.is_default else f"{slug}:{variant.slug}"
+
+
+def check_upstreams(
+    variant: Variant, upstreams: Sequence[Variant], *, known: Iterable[int] = (), by: User
+) -> None:
+    """
+    :param known: variants, by key, that it waits for already: a colleague who sees more may have named them.
+    :raises BadSchedule: when there is none, too many, or one that the person may not name.
+    """
+    if not upstreams:
+        raise BadSchedule("Name at least one publication that it waits for.")
+    if len(upstreams) > MOST_UPSTREAMS:
+        raise BadSchedule(f"It can wait for at most {MOST_UPSTREAMS} publications.")
+    held = set(known)
+    for one in upstreams:
+        if one.pk not in held and not can_view(by, one.publication):
+            raise _no_such(one.publication.slug)
+        part = part_of(one.publication)
+        if part is not None:
+            raise BadSchedule(f"“{one.publication}” is made by “{part.parent}”. Wait for that.")
+        if one.pk == variant.pk:
+            raise BadSchedule(f"{name_of(variant)} cannot wait for itself.")
+
+
+def hold_all() -> None:
+    """Let nobody else add to what waits for what until the transaction ends, so that two cannot close a circle.
+
+    On SQLite every writing transaction holds the whole database already.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
+
+def check_no_circle(
+    variant: Variant, upstreams: Sequence[Variant], *, but: int | None, by: User
+) -> None:
+    """Follow what the upstreams wait for, by schedules that have not ended. `hold_all` must have been called.
+
+    :param but: the schedule, by key, that is about to be changed.
+    :raises BadSchedule: when that leads back to the variant; the message names the circle.
+    """
+    came_from: dict[int, int] = {one.pk: variant.pk for one in upstreams}
+    edge = set(came_from)
+    while edge and variant.pk not in edge:
+        found = ScheduleUpstream.objects.filter(schedule__variant__in=edge).exclude(schedule=but)
+        found = found.exclude(schedule__state=Schedule.State.ENDED)
+        pairs = list(found.values_list("schedule__variant_id", "variant_id"))
+        edge = {waited for _, waited in pairs} - came_from.keys()
+        came_from |= {waited: waiting for waiting, waited in pairs if waited in edge}
+    if variant.pk in edge:
+        raise BadSchedule(_circle(variant, came_from, by))
+
+
+def _circle(variant: Variant, came_from: dict[int, int], by: User) -> str:
+    """`“A” waits for “B”, which waits for “A”`"""
+    way = [variant.pk, came_from[variant.pk]]
+    while way[-1] != variant.pk:
+        way.append(came_from[way[-1]])
+    names = _names(way, by)
+    first, second, *others = [names[pk] for pk in reversed(way)]
+    rest = "".join(f", which waits for {name}" for name in others)
+    return f"They would wait for each other: {first} waits for {second}{rest}."
+
+
+def _names(keys: Iterable[int], by: User) -> dict[int, str]:
+    variants = list(Variant.objects.select_related("publication").filter(pk__in=keys))
+    visible = set(
+        Publication.objects.visible_to(by)
+        .filter(variants__in=variants)
+        .values_list("pk", flat=True)
     )
+    return {one.pk: name_of(one) if one.publication_id in visible else HIDDEN for one in variants}
 
 
-def _is_news(edition: Edition) -> bool:
-    """Whether readers never saw this or a later one: a roll-back is no news. The event of this move is kept already."""
-    moves = PublishEvent.objects.filter(
-        variant=edition.variant_id, edition__number__gte=edition.number
-    )
-    earlier = PublishEvent.objects.filter(
-        variant=edition.variant_id, previous__number__gte=edition.number
-    )
-    return moves.count() == 1 and not earlier.exists()
+def _find(name: str, by: User) -> Variant:
+    slug, _, asked = name.partition(":")
+    try:
+        publication = _publication(by, slug)
+        return publication.variants.select_related("publication").get(slug=asked or DEFAULT_VARIANT)
+    except (NoSuchPublication, Removed, Variant.DoesNotExist):
+        raise _no_such(name) from None
 
 
-def _ready(waiting: list[Schedule], upstreams: QuerySet[ScheduleUpstream]) -> list[Schedule]:
-    """Those that have all (or any) of what they need, counted since they were last set or resumed."""
-    known: dict[int, list[ScheduleUpstream]] = defaultdict(list)
-    for upstream in upstreams:
-        known[upstream.schedule_id].append(upstream)
-    return [one for one in waiting if _has_what_it_needs(one, known[one.pk])]
+def _publication(by: User, slug: str) -> Publication:
+    try:
+        return find_publication(by, slug)
+    except Moved as moved:
+        return moved.publication
 
 
-def _has_what_it_needs(schedule: Schedule, upstreams: list[ScheduleUpstream]) -> bool:
-    arrived = [
-        one.arrived_at is not None and one.arrived_at >= schedule.state_at for one in upstreams
-    ]
-    return any(arrived) if schedule.needs == Schedule.Needs.ANY else all(arrived)
-
-
-def _make(ready: list[Schedule], edition: Edition, at: datetime) -> None:
-    if not ready:
-        return
-    there = set(
-        Slot.objects.filter(schedule__in=ready, due_at=at).values_list("schedule_id", flat=True)
-    )
-    downstream = _downstream_of_all()
-    takings = Takings({one.variant_id for one in ready}, at=at)
-    for schedule in ready:
-        if schedule.pk not in there:  # another arrived at this very moment
-            reason = _reason(schedule, edition, downstream, at)
-            takings.add(Due(schedule, at, Run.Trigger.AFTER, reason=reason))
-    takings.keep()
-
-
-def _reason(
-    schedule: Schedule, edition: Edition, downstream: dict[int, set[int]], at: datetime
-) -> str:
-    if _leads_to(schedule.variant_id, edition.variant_id, downstream):
-        return CIRCLE
-    if not can_view(schedule.variant.publication.owner, edition.publication):
-        return HIDDEN
-    return policies.reason_to_skip(schedule, at, at=at, is_last=True)
-
-
-def _downstream_of_all() -> dict[int, set[int]]:
-    """Which variants are refreshed after which, by active schedules."""
-    edges = ScheduleUpstream.objects.filter(
-        schedule__rule=Schedule.Rule.AFTER, schedule__state=Schedule.State.ACTIVE
-    ).values_list("variant_id", "schedule__variant_id")
-    downstream: dict[int, set[int]] = defaultdict(set)
-    for upper, lower in edges:
-        downstream[upper].add(lower)
-    return downstream
-
-
-def _leads_to(start: int, goal: int, downstream: dict[int, set[int]]) -> bool:
-    """Whether news of one variant would come to the other. Circles are refused when schedules are saved; two people
-    who save at once could still close one."""
-    seen: set[int] = set()
-    reached = {start}
-    while reached - seen:
-        if goal in reached:
-            return True
-        fresh = reached - seen
-        seen |= fresh
-        reached = set().union(*(downstream.get(one, set()) for one in fresh))
-    return False
+def _no_such(name: str) -> BadSchedule:
+    return BadSchedule(f"There is no “{name[:100]}” that you could wait for.")

@@ -12,7 +12,7 @@ from portal.accounts.models import User
 from portal.publishing.links import NoSuchVariant
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
-from portal.runs.models import ACTIVE, Run, Schedule, Secret, SecretGrant
+from portal.runs.models import ACTIVE, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
 from portal.runs.rules import explain
 
 LATE = timedelta(minutes=5)
@@ -45,8 +45,8 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
     )
     schedules = {
         schedule.variant_id: schedule
-        for schedule in Schedule.objects.filter(
-            variant__in=known, state=Schedule.State.ACTIVE
+        for schedule in with_words(
+            Schedule.objects.filter(variant__in=known, state=Schedule.State.ACTIVE)
         ).order_by("-next_due_at")
     }
     last, active = _last_runs(known), _active_runs(known)
@@ -56,6 +56,12 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
         )
         for variant in known
     }
+
+
+def with_words(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    """The schedules with all that `explain` reads."""
+    upstreams = ScheduleUpstream.objects.select_related("variant__publication").order_by("pk")
+    return schedules.select_related("calendar").prefetch_related(Prefetch("upstreams", upstreams))
 
 
 def runs_for(user: User) -> QuerySet[Run]:

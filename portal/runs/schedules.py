@@ -1,5 +1,6 @@
 """Setting, pausing and ending schedules. One is changed in place, and the audit log has what it was."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from portal.accounts.models import User
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
+from portal.runs import chains, hooks, vault
 from portal.runs.models import Schedule
 from portal.runs.promises import next_promise
 from portal.runs.rules import BadSchedule, check, due_times
@@ -63,7 +65,7 @@ def plan(
     :raises BadSchedule: when the rule cannot be followed.
     """
     wish = {field: value for field, value in wish.items() if value not in (None, "")}
-    wish.setdefault("rule", Schedule.Rule.CRON if wish.get("cron") else Schedule.Rule.INTERVAL)
+    wish.setdefault("rule", _rule_of(wish))
     wish.setdefault("timezone", variant.publication.timezone)
     wish["cron"] = " ".join(wish.get("cron", "").split())
     schedule = Schedule(
@@ -83,18 +85,25 @@ def plan(
 
 def first_due(schedule: Schedule, *, after: datetime) -> datetime | None:
     """The first due time later than `after`; None when it is not time that makes it due."""
-    return next(due_times(schedule, after=after)) if schedule.is_clocked else None
+    return next(due_times(schedule, after=after), None) if schedule.is_clocked else None
 
 
 @transaction.atomic
 def set_schedule(
-    variant: Variant, *, name: str = DEFAULT_NAME, by: User, at: datetime, **wish: Any
+    variant: Variant,
+    *,
+    name: str = DEFAULT_NAME,
+    upstreams: Sequence[Variant] = (),
+    by: User,
+    at: datetime,
+    **wish: Any,
 ) -> Schedule:
     """Make what `plan` makes of the wish the variant's schedule of that name, and let it go.
 
     One with the same values that goes already simply goes on.
 
-    :raises BadSchedule: when the rule cannot be followed.
+    :param upstreams: what it is due after, with their publications.
+    :raises BadSchedule: when the rule cannot be followed, or schedules would wait for each other.
     :raises PermissionDenied: when the person may not change the publication.
     """
     require_edit(by, variant.publication)
@@ -102,14 +111,21 @@ def set_schedule(
     if part is not None:
         raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
     wanted = plan(variant, name=name, **wish, by=by, at=at)
+    if wanted.rule == Schedule.Rule.AFTER:
+        chains.hold_all()
     current = running(variant).select_for_update(of=("self",)).filter(name=name).first()
+    waited = _waited_for(current)
+    _check_upstreams(wanted, upstreams, current, waited, by=by)
+    same_upstreams = waited == {one.pk for one in upstreams}
     if current is None:
+        _give_hook(wanted)
         wanted.save()
-    elif current.is_active and values_of(current) == values_of(wanted):
+    elif current.is_active and same_upstreams and values_of(current) == values_of(wanted):
         return current
     else:
-        _settle(current, at)
+        settle(current, at=at)
         wanted = _changed(current, wanted, at=at)
+    _wait_for(wanted, upstreams, waited)
     record(
         "set_schedule",
         wanted,
@@ -118,8 +134,29 @@ def set_schedule(
         publication=variant.publication,
         rule=str(wanted),
         timezone=wanted.timezone,
+        name=wanted.name,
+        upstreams=[chains.address_of(one) for one in upstreams],
     )
     return wanted
+
+
+@transaction.atomic
+def renew_key(schedule: Schedule, *, by: User, at: datetime) -> str:
+    """Give an arrival schedule another signing key; what the former one signed counts no more. Shown once.
+
+    :raises BadSchedule: when it does not wait for data, or keys cannot be kept.
+    :raises PermissionDenied: when the person may not change the publication.
+    """
+    publication = schedule.variant.publication
+    require_edit(by, publication)
+    shown, sealed = _make_key()
+    renewed = Schedule.objects.filter(
+        pk=schedule.pk, rule=Schedule.Rule.ARRIVAL, hook__isnull=False
+    ).update(hook_ciphertext=sealed)
+    if not renewed:
+        raise BadSchedule("It does not wait for data, so it has no key.")
+    record("renew_schedule_key", schedule, by=by, at=at, publication=publication)
+    return shown
 
 
 @transaction.atomic
@@ -131,7 +168,7 @@ def pause(schedule: Schedule, *, by: User, at: datetime, reason: str = "") -> bo
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
-    _settle(schedule, at)
+    settle(schedule, at=at)
     paused = Schedule.objects.filter(pk=schedule.pk, state=Schedule.State.ACTIVE).update(
         **moved_to(Schedule.State.PAUSED, by=by, at=at, reason=reason)
     )
@@ -174,7 +211,7 @@ def end(schedule: Schedule, *, by: User, at: datetime) -> bool:
     """
     publication = schedule.variant.publication
     require_edit(by, publication)
-    _settle(schedule, at)
+    settle(schedule, at=at)
     ended = (
         running(schedule.variant)
         .filter(pk=schedule.pk)
@@ -183,6 +220,14 @@ def end(schedule: Schedule, *, by: User, at: datetime) -> bool:
     if ended:
         record("end_schedule", schedule, by=by, at=at, publication=publication)
     return bool(ended)
+
+
+def settle(schedule: Schedule, *, at: datetime) -> None:
+    """Called before every change, pause, resume and end of a kept schedule, in the same transaction.
+
+    What is due by then gets its slot by the rule that it was due by: the change would forget it.
+    """
+    make_due(schedule, at)
 
 
 def running(variant: Variant) -> QuerySet[Schedule]:
@@ -215,14 +260,64 @@ def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetim
     set_schedule(variant, **wish, by=by, at=at)
 
 
-def _settle(schedule: Schedule, at: datetime) -> None:
-    """Make what is due of it already, before it changes: that was promised, and is never silently dropped."""
-    make_due(schedule, at)
-
-
 def values_of(schedule: Schedule) -> dict[str, Any]:
     """What a person decided about it, by field."""
     return {field: getattr(schedule, field) for field in FIELDS}
+
+
+def _rule_of(wish: dict[str, Any]) -> Schedule.Rule:
+    """The rule that a wish means which does not name one."""
+    if wish.get("cron"):
+        return Schedule.Rule.CRON
+    return Schedule.Rule.WORKDAY if wish.get("workday") else Schedule.Rule.INTERVAL
+
+
+def _waited_for(schedule: Schedule | None) -> set[int]:
+    """The variants, by key, that a kept schedule is due after."""
+    if schedule is None:
+        return set()
+    return set(schedule.upstreams.values_list("variant_id", flat=True))
+
+
+def _check_upstreams(
+    wanted: Schedule,
+    upstreams: Sequence[Variant],
+    current: Schedule | None,
+    waited: set[int],
+    *,
+    by: User,
+) -> None:
+    if wanted.rule != Schedule.Rule.AFTER:
+        if upstreams:
+            raise BadSchedule("Only a schedule after other publications waits for them.")
+        return
+    chains.check_upstreams(wanted.variant, upstreams, known=waited, by=by)
+    but = current.pk if current else None
+    chains.check_no_circle(wanted.variant, upstreams, but=but, by=by)
+
+
+def _wait_for(schedule: Schedule, upstreams: Sequence[Variant], waited: set[int]) -> None:
+    """Keep which variants it is due after; of those that stay, what has arrived already still counts."""
+    wanted = {one.pk for one in upstreams}
+    schedule.upstreams.exclude(variant__in=wanted).delete()
+    for pk in sorted(wanted - waited):
+        schedule.upstreams.create(variant_id=pk)
+
+
+def _give_hook(schedule: Schedule) -> None:
+    """An address and a key for a schedule that waits for data; none for others."""
+    if schedule.rule != Schedule.Rule.ARRIVAL:
+        schedule.hook, schedule.hook_ciphertext = None, ""
+    elif not schedule.hook:
+        schedule.hook = hooks.make_address()
+        _, schedule.hook_ciphertext = _make_key()
+
+
+def _make_key() -> tuple[str, str]:
+    try:
+        return hooks.make_key()
+    except vault.Locked as locked:
+        raise BadSchedule(f"Its signing key cannot be kept: {locked}. Ask an admin.") from locked
 
 
 def _changed(current: Schedule, wanted: Schedule, *, at: datetime) -> Schedule:
@@ -230,6 +325,7 @@ def _changed(current: Schedule, wanted: Schedule, *, at: datetime) -> Schedule:
     same_rule = all(getattr(current, one) == getattr(wanted, one) for one in RULE_FIELDS)
     for field, value in values_of(wanted).items():
         setattr(current, field, value)
+    _give_hook(current)
     if not same_rule:
         current.starts_at = wanted.starts_at
     for field, value in moved_to(Schedule.State.ACTIVE, by=wanted.created_by, at=at).items():

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.runs.views import arrivals, schedules, secrets
+from portal.runs.views import arrivals, calendars, schedules, secrets
 from portal.runs.views import runs as views
 
 urlpatterns = [
@@ -13,6 +13,12 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
+    path("operations/calendars/", calendars.calendars_page, name="calendars"),
+    path("operations/calendars/new/", calendars.new_calendar, name="new-calendar"),
+    path("operations/calendars/<int:pk>/", calendars.calendar_page, name="calendar"),
+    path(
+        "operations/calendars/<int:pk>/change/", calendars.change_calendar, name="change-calendar"
+    ),
     path("operations/secrets/", secrets.secrets_page, name="secrets"),
     path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
     path("hooks/arrivals/<slug:hook>/", arrivals.arrive, name="arrival"),

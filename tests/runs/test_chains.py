@@ -1,180 +1,167 @@
-"""Schedules after other publications: due once all that they wait for have news, once each time."""
+"""Schedules that wait for others or for data: whom they may name, circles, hooks and keys."""
 
-from datetime import datetime, timedelta
+import base64
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import transaction
 
 from portal.accounts.models import User
-from portal.publishing import actions
-from portal.publishing.models import Edition, Variant
-from portal.runs import chains, schedules
-from portal.runs.models import Run, Schedule
+from portal.publishing.models import Audience, AuditEvent, Publication, Variant
+from portal.runs import chains, hooks, rules, schedules
+from portal.runs.models import Schedule
+from portal.runs.rules import BadSchedule
 from tests import factories
-from tests.runs.authors import CONSTANT, publish_script
 from tests.runs.conftest import MONDAY
 
 pytestmark = pytest.mark.django_db
-
-
-def minutes(count: float) -> datetime:
-    return MONDAY + timedelta(minutes=count)
+Make = Callable[..., Variant]
 
 
 @pytest.fixture
-def sales(alice: User) -> Variant:
-    return factories.publication(by=alice, slug="sales").variants.get()
+def made(alice: User) -> Make:
+    """A publication by its slug; its title is the slug in upper case."""
+
+    def make(slug: str, by: User = alice) -> Variant:
+        wishes = {"slug": slug, "title": slug.upper(), "create": True}
+        factories.version(slug, by=by, **wishes)
+        return Variant.objects.select_related("publication").get(publication__slug=slug)
+
+    return make
 
 
-@pytest.fixture
-def stock(alice: User) -> Variant:
-    return factories.publication(by=alice, slug="stock").variants.get()
+def wait(variant: Variant, *upstreams: Variant, by: User, **wish: Any) -> Schedule:
+    wish = {"rule": "after", "timezone": "UTC"} | wish
+    return schedules.set_schedule(variant, upstreams=upstreams, **wish, by=by, at=MONDAY)
 
 
-@pytest.fixture
-def summary(alice: User) -> Variant:
-    variant = publish_script(CONSTANT, by=alice, at=MONDAY, slug="overview")
-    Run.objects.update(state=Run.State.UNCHANGED, finished_at=MONDAY)
-    return variant
+def test_schedule_waits_for_what_it_names(made: Make, alice: User) -> None:
+    a, b, c = made("a"), made("b"), made("c")
+
+    schedule = wait(a, b, c, by=alice)
+    words = rules.explain(schedule)
+    wait(a, c, by=alice, needs="any")
+
+    schedule.refresh_from_db()
+    assert words == "After “B” and “C” have a new edition"
+    assert rules.explain(schedule) == "After “C” has a new edition"
+    assert schedule.next_due_at is None
+    assert AuditEvent.objects.filter(action="set_schedule").last().detail["upstreams"] == ["c"]
 
 
-def after(downstream: Variant, *upstreams: Variant, needs: str = "all") -> Schedule:
-    schedule = Schedule.objects.create(
-        variant=downstream,
-        rule="after",
-        needs=needs,
-        timezone="UTC",
-        state_at=MONDAY,
-        starts_at=MONDAY,
-        created_by=downstream.publication.owner,
-        created_at=MONDAY,
+def test_what_it_waited_for_is_forgotten_with_the_rule(made: Make, alice: User) -> None:
+    a, b = made("a"), made("b")
+    schedule = wait(a, b, by=alice)
+
+    schedules.set_schedule(a, cron="0 7 * * *", by=alice, at=MONDAY)
+
+    assert not schedule.upstreams.exists()
+
+
+def test_schedules_may_not_wait_for_each_other(made: Make, alice: User) -> None:
+    a, b, c = made("a"), made("b"), made("c")
+    wait(b, c, by=alice)
+    schedules.pause(wait(a, b, by=alice), by=alice, at=MONDAY)
+
+    with pytest.raises(BadSchedule) as refused:
+        wait(c, a, by=alice)
+
+    assert str(refused.value) == (
+        "They would wait for each other: “C” waits for “A”, which waits for “B”, which waits for “C”."
     )
-    for upstream in upstreams:
-        schedule.upstreams.create(variant=upstream)
-    return schedule
+    assert Schedule.objects.filter(variant=c).count() == 0
 
 
-def news(variant: Variant, count: float) -> Edition:
-    return factories.refresh(variant.publication, f"news of {count}", at=minutes(count))
+def test_ended_and_former_waits_make_no_circle(made: Make, alice: User) -> None:
+    a, b = made("a"), made("b")
+    schedules.end(wait(a, b, by=alice), by=alice, at=MONDAY)
+    wait(b, a, by=alice)
+
+    schedules.end(Schedule.objects.get(variant=b), by=alice, at=MONDAY)
+    wait(a, b, by=alice)
+
+    assert Schedule.objects.filter(state="active").get().variant == a
 
 
-def made(schedule: Schedule) -> list[tuple[datetime, str, str]]:
-    slots = schedule.slots.order_by("due_at")
-    return [(slot.due_at, slot.state, slot.reason) for slot in slots]
+def test_diamond_is_no_circle(made: Make, alice: User) -> None:
+    a, b, c, d = (made(name) for name in "abcd")
+    wait(b, a, by=alice)
+    wait(c, a, by=alice)
+
+    wait(d, b, c, by=alice)
+
+    assert Schedule.objects.get(variant=d).upstreams.count() == 2
 
 
-def test_new_edition_makes_the_next_due(sales: Variant, summary: Variant) -> None:
-    schedule = after(summary, sales)
-
-    news(sales, 5)
-
-    assert made(schedule) == [(minutes(5), "taken", "")]
-    run = schedule.slots.get().run
-    assert (run.trigger, run.logical_time, run.requested_by) == ("after", minutes(5), None)
-
-
-def test_all_waits_for_every_one_and_then_starts_afresh(
-    sales: Variant, stock: Variant, summary: Variant
+@pytest.mark.parametrize("names", [["nothing"], ["b:nothing"], ["hidden"], ["a:default:x"]])
+def test_unknown_and_hidden_upstreams_look_the_same(
+    made: Make, alice: User, dora: User, names: list[str]
 ) -> None:
-    schedule = after(summary, sales, stock)
+    made("b")
+    made("hidden", dora)
+    Publication.objects.filter(slug="hidden").update(audience=Audience.OWNER)
 
-    news(sales, 5)
-    news(sales, 6)
-    waiting = made(schedule)
-    news(stock, 7)
-    news(stock, 8)
-
-    assert waiting == []
-    assert made(schedule) == [(minutes(7), "taken", "")]
+    with pytest.raises(BadSchedule, match=f"There is no “{names[0]}” that you could wait for"):
+        chains.find_upstreams(names, by=alice)
 
 
-def test_any_is_due_with_each(sales: Variant, stock: Variant, summary: Variant) -> None:
-    schedule = after(summary, sales, stock, needs="any")
-    Schedule.objects.update(overlap="queue")
+def test_circle_does_not_tell_of_what_one_may_not_see(made: Make, alice: User, ada: User) -> None:
+    a, b = made("a"), made("b", ada)
+    wait(b, a, by=ada)
+    Publication.objects.filter(slug="b").update(audience=Audience.OWNER)
+    b.publication.refresh_from_db()
+    schedule = wait(made("c"), b, by=ada)
 
-    news(sales, 5)
-    news(stock, 6)
+    assert rules.explain(schedule) == "After 1 other publication has a new edition"
+    with pytest.raises(BadSchedule, match="There is no “b”"):
+        wait(a, b, by=alice)
 
-    assert [slot[0] for slot in made(schedule)] == [minutes(5), minutes(6)]
 
-
-def test_two_at_the_same_moment_make_one_slot(
-    sales: Variant, stock: Variant, summary: Variant
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({}, "at least one"),
+        ({"itself": True}, "cannot wait for itself"),
+        ({"rule": "cron", "cron": "0 7 * * *", "other": True}, "Only a schedule after"),
+    ],
+)
+def test_wait_that_makes_no_sense_is_refused(
+    made: Make, alice: User, wish: dict[str, Any], says: str
 ) -> None:
-    schedule = after(summary, sales, stock, needs="any")
+    a, b = made("a"), made("b")
+    upstreams = [a] if wish.pop("itself", False) else [b] if wish.pop("other", False) else []
 
-    news(sales, 5)
-    news(stock, 5)
-
-    assert made(schedule) == [(minutes(5), "taken", "")]
+    with pytest.raises(BadSchedule, match=says):
+        wait(a, *upstreams, by=alice, **wish)
 
 
-def test_roll_back_and_the_way_forward_again_are_no_news(
-    sales: Variant, summary: Variant, alice: User
+def test_arrival_schedule_has_an_address_and_a_key_that_stay(
+    counting: Variant, alice: User
 ) -> None:
-    first, second = sales.publication.editions.get(), news(sales, 1)
-    schedule = after(summary, sales)
+    first = schedules.set_schedule(counting, rule="arrival", by=alice, at=MONDAY)
+    key, hook = hooks.open_key(first), first.hook
+    again = schedules.set_schedule(counting, rule="arrival", overlap="queue", by=alice, at=MONDAY)
 
-    actions.roll_back(first, by=alice, at=minutes(5), reason="Wrong")
-    actions.roll_back(second, by=alice, at=minutes(6), reason="Right after all")
-
-    assert made(schedule) == []
-
-
-def test_news_while_paused_does_not_count_later(
-    sales: Variant, stock: Variant, summary: Variant, alice: User
-) -> None:
-    schedule = after(summary, sales, stock)
-    news(sales, 1)
-    schedules.pause(schedule, by=alice, at=minutes(2))
-    news(sales, 3)
-    schedules.resume(schedule, by=alice, at=minutes(4))
-
-    news(stock, 5)
-    early = made(schedule)
-    news(sales, 6)
-
-    assert early == []
-    assert made(schedule) == [(minutes(6), "taken", "")]
+    assert (again.hook, hooks.open_key(again), len(key)) == (hook, key, 32)
+    assert base64.b64encode(key).decode() == hooks.shown_key(first).removeprefix("whsec_")
+    assert base64.b64encode(key).decode() not in first.hook_ciphertext
 
 
-def test_run_that_still_waits_is_named(sales: Variant, summary: Variant) -> None:
-    schedule = after(summary, sales)
+def test_new_key_takes_the_place_of_the_former(counting: Variant, alice: User) -> None:
+    schedule = schedules.set_schedule(counting, rule="arrival", by=alice, at=MONDAY)
+    former = hooks.open_key(schedule)
 
-    news(sales, 5)
-    news(sales, 6)
+    shown = schedules.renew_key(schedule, by=alice, at=MONDAY)
 
-    first = schedule.slots.get(due_at=minutes(5)).run
-    assert made(schedule)[1] == (minutes(6), "skipped", f"Run {first.pk} was still queued")
-
-
-def test_publication_that_the_owner_may_not_see_any_more_starts_nothing(
-    summary: Variant, dora: User
-) -> None:
-    secret = factories.publication(by=dora, slug="salaries")
-    schedule = after(summary, secret.variants.get())
-    factories.private(secret)
-
-    news(secret.variants.get(), 5)
-
-    assert made(schedule) == [(minutes(5), "skipped", chains.HIDDEN)]
+    schedule.refresh_from_db()
+    assert hooks.shown_key(schedule) == shown
+    assert hooks.open_key(schedule) != former
+    assert AuditEvent.objects.filter(action="renew_schedule_key", by=alice).exists()
 
 
-def test_circle_ends_itself(sales: Variant, summary: Variant) -> None:
-    schedule = after(summary, sales)
-    after(sales, summary)
+def test_hook_goes_with_the_rule(counting: Variant, alice: User) -> None:
+    schedules.set_schedule(counting, rule="arrival", by=alice, at=MONDAY)
 
-    news(sales, 5)
+    changed = schedules.set_schedule(counting, every_minutes=5, by=alice, at=MONDAY)
 
-    assert made(schedule) == [(minutes(5), "skipped", chains.CIRCLE)]
-
-
-def test_publishing_that_is_rolled_back_was_never_heard(sales: Variant, summary: Variant) -> None:
-    schedule = after(summary, sales)
-
-    with transaction.atomic():
-        news(sales, 5)
-        transaction.set_rollback(True)
-
-    assert made(schedule) == []
-    assert schedule.upstreams.get().arrived_at is None
+    assert (changed.hook, changed.hook_ciphertext) == (None, "")

@@ -264,11 +264,11 @@ def test_schedule_page_shows_the_next_times_before_saving(
     client: Client, counting: Variant, alice: User
 ) -> None:
     client.force_login(alice)
-    wish = {"rule": "cron", "cron": "0 7 * * 1-5", "timezone": "Europe/Berlin", "misfire": "latest"}
+    wish = {"preset": "weekdays", "at_time": "07:00", "timezone": "Europe/Berlin"}
 
     page = client.post(SCHEDULE, wish | {"action": "preview"}).content.decode()
 
-    assert page.count("07:00 <small") == 5
+    assert page.count("07:00 <small") == 10
     assert "At 07:00 on Monday through Friday, Europe/Berlin" in page
     assert not Schedule.objects.exists()
 
@@ -277,14 +277,14 @@ def test_schedule_is_saved_and_shown_and_paused(
     client: Client, counting: Variant, alice: User
 ) -> None:
     client.force_login(alice)
-    wish = {"rule": "interval", "every_minutes": 30, "timezone": "Europe/Berlin", "misfire": "all"}
+    wish = {"preset": "interval", "every": 30, "timezone": "Europe/Berlin", "misfire": "all"}
 
     saved = client.post(SCHEDULE, wish | {"action": "save"}, follow=True).content.decode()
     paused = client.post(SCHEDULE, {"action": "pause"}, follow=True).content.decode()
 
     assert "Saved: Every 30 minutes." in saved
     assert "Every 30 minutes" in saved
-    assert "by hand only" in paused
+    assert "Paused" in paused
     schedule = Schedule.objects.get()
     assert (schedule.every_minutes, schedule.misfire, schedule.state) == (30, "all", "paused")
 
@@ -292,10 +292,10 @@ def test_schedule_is_saved_and_shown_and_paused(
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
-        ({"rule": "cron", "cron": "at seven"}, "write five fields"),
-        ({"rule": "cron", "cron": ""}, "Give either a cron rule"),
-        ({"rule": "interval", "every_minutes": "0"}, "greater than or equal to 1"),
-        ({"rule": "cron", "cron": "0 7 * * *", "timezone": "Nowhere"}, "not a time zone"),
+        ({"preset": "cron", "cron": "at seven"}, "write five fields"),
+        ({"preset": "cron", "cron": ""}, "Give either a cron rule"),
+        ({"preset": "interval", "every": "0"}, "greater than or equal to 1"),
+        ({"preset": "cron", "cron": "0 7 * * *", "timezone": "Nowhere"}, "not a time zone"),
     ],
 )
 def test_schedule_that_cannot_be_followed_is_explained(

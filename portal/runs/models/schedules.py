@@ -208,6 +208,8 @@ class Schedule(models.Model):
     def __str__(self) -> str:
         if self.rule == self.Rule.INTERVAL:
             return f"every {self.every_minutes} minutes"
+        if self.rule == self.Rule.WORKDAY:
+            return f"working day {self.workday} of the {self.period}"
         return self.cron or self.get_rule_display().lower()
 
     @property
