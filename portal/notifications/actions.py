@@ -57,6 +57,8 @@ def note(announcement: Announcement) -> int:
             return _note_failed(announcement)
         case Quarantined():
             return _note_quarantined(announcement)
+        case _:
+            return 0  # nobody is told of it
 
 
 def _note_published(news: Published) -> int:

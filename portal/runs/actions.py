@@ -5,11 +5,13 @@ from datetime import datetime
 from django.db import transaction
 
 from portal.accounts.models import User
+from portal.publishing import plugs
 from portal.publishing.audit import record
 from portal.publishing.models import Variant, Version
 from portal.publishing.permissions import part_of, require_edit
+from portal.runs import schedules
 from portal.runs.doorbell import ring_for
-from portal.runs.models import ACTIVE, Run
+from portal.runs.models import ACTIVE, Run, Schedule
 
 
 class NothingToRun(Exception):
@@ -30,6 +32,7 @@ def request_run(
     at: datetime,
     logical_time: datetime | None = None,
     rerun_of: Run | None = None,
+    priority: int = Schedule.Priority.NORMAL,
 ) -> Run:
     """Queue one execution of the version."""
     run = Run.objects.create(
@@ -39,6 +42,7 @@ def request_run(
         requested_by=by,
         rerun_of=rerun_of,
         logical_time=logical_time or at,
+        priority=priority,
         queued_at=at,
         rung_at=at,
     )
@@ -50,9 +54,32 @@ def request_run(
     return run
 
 
-def request_first_run(version: Version, variant: Variant, by: User, at: datetime) -> Run:
-    """The run that an upload of code starts."""
-    return request_run(version, variant=variant, trigger=Run.Trigger.UPLOAD, by=by, at=at)
+def execute_version(
+    version: Version, variant: Variant, by: User, at: datetime, because: plugs.Because
+) -> Run:
+    """The run that an upload of code starts for a variant, or a change of its parameters.
+
+    One that waits already takes the parameters of when it starts. The default variant goes before the others.
+    """
+    waiting = variant.runs.filter(version=version, state=Run.State.QUEUED).order_by("pk").first()
+    is_other = because == plugs.Because.VERSION
+    return waiting or request_run(
+        version,
+        variant=variant,
+        trigger=Run.Trigger(because),
+        by=by,
+        at=at,
+        priority=Schedule.Priority.LOW if is_other else Schedule.Priority.NORMAL,
+    )
+
+
+@transaction.atomic
+def stop_removed(variant: Variant, *, by: User, at: datetime) -> None:
+    """End the schedules and runs of a variant that was removed."""
+    for schedule in schedules.running(variant):
+        schedules.end(schedule, by=by, at=at)
+    for run in variant.runs.filter(state__in=ACTIVE).select_related("variant__publication"):
+        cancel_run(run, by=by, at=at)
 
 
 @transaction.atomic
@@ -139,13 +166,14 @@ def cancel_run(run: Run, *, by: User, at: datetime) -> bool:
 def _lock(variant: Variant) -> Variant:
     """The variant as it is now; whoever else wants to queue a run of it waits.
 
-    :raises NothingToRun: when its publication was removed.
+    :raises NothingToRun: when it, or its publication, was removed.
     """
     locked = (
         Variant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version", "publication")
         .get(pk=variant.pk)
     )
-    if locked.publication.is_removed:
-        raise NothingToRun(f"“{locked.publication}” was removed. It is not refreshed any more.")
+    if locked.publication.is_removed or locked.is_removed:
+        gone = locked.publication if locked.publication.is_removed else locked
+        raise NothingToRun(f"“{gone}” was removed. It is not refreshed any more.")
     return locked

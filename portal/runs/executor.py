@@ -7,10 +7,17 @@ from portal.runs import actions, isolation, parts, pulse, schedules
 
 def register() -> None:
     """Runs execute the versions that are code; schedules apply what a manifest asks for."""
-    plugs.register_executor(actions.request_first_run, schedules.apply_manifest)
+    plugs.register_executor(actions.execute_version, schedules.apply_manifest)
+    plugs.on_announcement(hear)
     plugs.register_page_part("refresh", parts.refresh_part)
     plugs.register_edition_part("checks", parts.checks_part)
     plugs.register_list_part("refresh", parts.refresh_list_part)
     health.register("database", pulse.check_database)
     health.register("ticker", pulse.check_ticker, needed=False)
     health.register("isolation", isolation.check_isolation, needed=False)
+
+
+def hear(announcement: plugs.Announcement) -> None:
+    """A variant that was removed is not refreshed any more."""
+    if isinstance(announcement, plugs.VariantRemoved):
+        actions.stop_removed(announcement.variant, by=announcement.by, at=announcement.at)

@@ -149,7 +149,7 @@ def declared(lines: str, name: str = "region") -> str:
         ),
         (
             WHOLE.replace('region = "APAC"', 'region = "LATAM"'),
-            "(line 40): variants.parameters do not fit: Region “LATAM” is not a choice",
+            "(line 39): variants.parameters do not fit: Region “LATAM” is not a choice",
         ),
         (WHOLE + '[[variants]]\nslug = "apac"', "(line 46): variants.slug stands here twice: apac"),
         (WHOLE + '[[variants]]\nslug = "default"', "variants.slug must not be default"),
