@@ -103,6 +103,9 @@ ROWS = {
     "api:run-log": Row("editors"),
     "api:cancel-run": Row("editors", DO),
     "api:run-again": Row("editors", DO),
+    "api:list-variants": Row("editors", FORM),
+    "api:one-variant": Row("editors", ("get", "patch", "delete")),
+    "api:run-variant": Row("editors", DO),
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import actions, archive, links, parts, plugs
+from portal.publishing import actions, archive, links, parts, plugs, queries
 from portal.publishing.forms import ReleaseForm, RollBackForm
 from portal.publishing.models import DEFAULT_VARIANT, Edition, Publication, Variant
 from portal.publishing.permissions import can_edit, require_edit
@@ -42,6 +42,7 @@ def history(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
         "columns": 3 + len(shown.metrics) + shown.has_checks + editable,
         "moves": archive.moves(publication, variant),
         "is_no_day": bool(asked),
+        "troubles": queries.troubles(publication) if editable else [],
     }
     return render(request, "publishing/history.html", context)
 
