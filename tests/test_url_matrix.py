@@ -79,6 +79,12 @@ ROWS = {
     "publication-variant-major": Row("viewers"),
     "edition": Row("viewers"),
     "as-of": Row("viewers"),
+    "variant-as-of": Row("viewers"),
+    "choose-variant": Row("viewers"),
+    "variants": Row("editors", FORM),
+    "variant": Row("editors", FORM),
+    "render-variant": Row("editors", DO),
+    "remove-variant": Row("editors", FORM),
     "history": Row("viewers"),
     "bundle": Row("viewers"),
     "version-environment": Row("viewers"),
@@ -102,6 +108,9 @@ ROWS = {
     "api:run-log": Row("editors"),
     "api:cancel-run": Row("editors", DO),
     "api:run-again": Row("editors", DO),
+    "api:list-variants": Row("editors", FORM),
+    "api:one-variant": Row("editors", ("get", "patch", "delete")),
+    "api:run-variant": Row("editors", DO),
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
 

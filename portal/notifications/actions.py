@@ -58,7 +58,7 @@ def note(announcement: Announcement) -> int:
         case Quarantined():
             return _note_quarantined(announcement)
         case _:
-            return 0
+            return 0  # nobody is told of it
 
 
 def _note_published(news: Published) -> int:

@@ -11,6 +11,7 @@ def register() -> None:
     """Every announcement is written to the outbox in its own transaction, and sent after its commit."""
     plugs.on_announcement(tell)
     plugs.register_page_part("follow", parts.follow_part)
+    plugs.register_list_part("followers", parts.followers_list_part)
     ticks.register(ring_for_waiting)
 
 

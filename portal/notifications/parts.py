@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -17,3 +18,11 @@ def follow_part(request: HttpRequest, publication: Publication, variant: Variant
         "is_following": followed.exists(),
         "action": reverse("follow", args=[publication.kind, publication.slug]),
     }
+
+
+def followers_list_part(variants: list[Variant]) -> dict[int, int]:
+    """How many people follow, by the keys of default variants: whoever follows a publication follows that."""
+    defaults = {one.publication_id: one.pk for one in variants if one.is_default}
+    rows = Subscription.objects.filter(publication__in=defaults).values("publication")
+    counts = {row["publication"]: row["count"] for row in rows.annotate(count=Count("pk"))}
+    return {pk: counts.get(publication, 0) for publication, pk in defaults.items()}

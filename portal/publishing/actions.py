@@ -11,10 +11,9 @@ from django.db.models import Max
 
 from portal.accounts.models import Team, User
 from portal.common.text import clean, one_line, slugify
-from portal.publishing import plugs
+from portal.publishing import plugs, rerendering
 from portal.publishing.audit import record
 from portal.publishing.models import (
-    DEFAULT_VARIANT,
     Audience,
     Edition,
     Kind,
@@ -26,6 +25,8 @@ from portal.publishing.models import (
 )
 from portal.publishing.permissions import can_view, part_of, require_author, require_edit
 from portal.publishing.trees import StoredFile, record_tree
+
+MOST_VARIANTS = 200
 
 
 class PublishingError(Exception):
@@ -93,6 +94,12 @@ class NotQuarantined(PublishingError):
     status = 409
 
 
+class TooManyVariants(PublishingError):
+    """More variants than one publication may have."""
+
+    code = "too_many_variants"
+
+
 class MadeByReport(PublishingError):
     """A chart or table that the runs of a report make is only changed by way of that report."""
 
@@ -147,7 +154,8 @@ class Wish:
 def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Version:
     """Make the bundle the next version of its publication, which is created when its slug is new.
 
-    A finished bundle is published at once; code is queued to run and published when that succeeds.
+    A finished bundle is published at once; code is queued to run, for every variant, and published when that
+    succeeds.
 
     :raises PublishingError: one of the errors above; nothing is changed then.
     :raises PermissionDenied: when the person may not publish there.
@@ -155,9 +163,8 @@ def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Ver
     require_author(by)
     publication = _publication_for(bundle, wish, by=by, at=at)
     version = _add_version(publication, bundle, wish, by=by, at=at)
-    variant, _ = Variant.objects.get_or_create(publication=publication, slug=DEFAULT_VARIANT)
-    Variant.objects.filter(pk=variant.pk).update(version=version)
-    former, variant.version = variant.version, version
+    variant, former = rerendering.move_to(version, by=by, at=at)
+    _require_few_variants(publication)
     _apply_schedule(variant, bundle, former, by=by, at=at)
     if bundle.rendered is not None:
         edition = add_edition(
@@ -166,6 +173,7 @@ def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Ver
         publish(edition, by=by, at=at, reason=f"Version {version}")
     else:
         plugs.execute(version, variant=variant, by=by, at=at)
+    rerendering.render_others(version, by=by, at=at)
     return version
 
 
@@ -292,6 +300,13 @@ def lock_publication(pk: int) -> Publication:
     of runs and roll-backs, which add such rows while they hold the variant, in a deadlock.
     """
     return Publication.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def _require_few_variants(publication: Publication) -> None:
+    if publication.variants.live().count() > MOST_VARIANTS + 1:  # the default one is not counted
+        raise TooManyVariants(
+            f"“{publication}” would have more than {MOST_VARIANTS} variants. Remove some first."
+        )
 
 
 def usable_slug(text: str) -> str:

@@ -27,7 +27,8 @@ class ArchivedEdition:
 
     @property
     def can_return(self) -> bool:
-        return self.edition.is_good and not self.is_current
+        is_there = not self.edition.variant.is_removed
+        return self.edition.is_good and is_there and not self.is_current
 
     @property
     def is_later(self) -> bool:
@@ -94,13 +95,20 @@ def last_number(publication: Publication) -> int:
 
 def variants_with_editions(publication: Publication) -> list[Variant]:
     """The variants that have something to show, the default one first."""
-    variants = publication.variants.filter(current__isnull=False).order_by("title", "slug")
+    variants = publication.variants.live().filter(current__isnull=False).order_by("title", "slug")
     return sorted(variants, key=lambda variant: not variant.is_default)
 
 
-def archive_page(publication: Publication, number: str | None) -> ArchivePage:
-    """One page of the archive: 50 editions under their versions, in a constant number of queries."""
+def archive_page(
+    publication: Publication, number: str | None, variant: Variant | None = None
+) -> ArchivePage:
+    """One page of the archive: 50 editions under their versions, in a constant number of queries.
+
+    :param variant: the only one whose editions count
+    """
     editions = publication.editions.select_related("version", "variant").order_by("-number")
+    if variant is not None:
+        editions = editions.filter(variant=variant)
     page = Paginator(editions, EDITIONS_A_PAGE).get_page(number)
     shown = list(page.object_list)
     metrics, about = _metric_names(shown), _about_metrics(shown)
@@ -110,7 +118,8 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
         by_version[edition.version_id].append(
             ArchivedEdition(
                 edition=edition,
-                is_current=edition.variant.current_id == edition.pk,
+                is_current=edition.variant.current_id == edition.pk
+                and not edition.variant.is_removed,
                 rolled_back=rolled_back.get(edition.pk, []),
                 metrics=[(label(name), edition.metrics.get(name)) for name in metrics],
             )
@@ -121,14 +130,16 @@ def archive_page(publication: Publication, number: str | None) -> ArchivePage:
         metrics=[label(name) for name in metrics],
         units={label(name): told["unit"] for name, told in about.items() if told["unit"]},
         has_checks=any(edition.facts.get("checks") for edition in shown),
-        sparks=_sparks(shown, metrics, about),
+        sparks=_sparks(shown, metrics, about, variant),
         page=page,
     )
 
 
-def moves(publication: Publication) -> QuerySet[PublishEvent]:
-    """The latest moves of the publication's links, newest first."""
+def moves(publication: Publication, variant: Variant | None = None) -> QuerySet[PublishEvent]:
+    """The latest moves of the publication's links, or of one variant's, newest first."""
     events = PublishEvent.objects.filter(variant__publication=publication)
+    if variant is not None:
+        events = events.filter(variant=variant)
     return events.select_related("edition", "previous", "variant", "by").order_by("-at", "-pk")[
         :MOVES
     ]
@@ -163,13 +174,16 @@ def _about_metrics(editions: list[Edition]) -> dict[str, dict[str, str]]:
 
 
 def _sparks(
-    editions: list[Edition], metrics: list[str], about: dict[str, dict[str, str]]
+    editions: list[Edition],
+    metrics: list[str],
+    about: dict[str, dict[str, str]],
+    variant: Variant | None,
 ) -> list[Spark]:
-    """One for each metric that two good editions of the default variant report; oldest first."""
+    """One for each metric that two good editions of one variant report, else the default one; oldest first."""
     reported = [
         edition.metrics
         for edition in reversed(editions)
-        if edition.variant.is_default and edition.is_good
+        if (variant is not None or edition.variant.is_default) and edition.is_good
     ]
     series = {name: [row[name] for row in reported if name in row] for name in metrics}
     return [

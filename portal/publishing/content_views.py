@@ -85,6 +85,8 @@ def embed_page(request: HttpRequest, token: str) -> HttpResponse:
         return problem_page(_not_allowed(host))
     try:
         resolved = embeds.resolve_grant(grant)
+    except links.RemovedVariant:
+        return problem_page(REVOKED)
     except (links.NoSuchPublication, links.NoEditionYet):
         return problem_page(NOTHING_YET)
     body = render_to_string("content/embed.html", _embed_context(grant, resolved))

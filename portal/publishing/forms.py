@@ -1,5 +1,7 @@
 """What people type on the portal's pages, before actions judge it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -7,6 +9,7 @@ from django import forms
 from portal.common.text import clean, one_line
 from portal.publishing.models import Audience, Edition, EmbedGrant
 
+PARAMETER_PREFIX = "p-"
 _INPUT = {"class": "input"}
 _AREA = {"class": "input", "rows": 3}
 
@@ -93,3 +96,68 @@ class UploadForm(forms.Form):
 
     def clean_notes(self) -> str:
         return clean(self.cleaned_data["notes"])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One field of the form that declared parameters make. `value` is what stands in it."""
+
+    parameter: Mapping[str, Any]
+    value: Any
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """Parameters have a prefix, so that one may be called “title”."""
+        return f"{PARAMETER_PREFIX}{self.parameter['name']}"
+
+
+class VariantForm:
+    """Title, link and parameters of a variant; `errors` by field, those of parameters by their own names."""
+
+    def __init__(
+        self,
+        spec: Sequence[Mapping[str, Any]],
+        *,
+        data: Mapping[str, str] | None = None,
+        initial: Mapping[str, Any] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> None:
+        self.spec, self.data, self.initial = spec, data, initial or {}
+        self.errors = errors or {}
+
+    @property
+    def title(self) -> str:
+        return str(
+            self.initial.get("title", "") if self.data is None else self.data.get("title", "")
+        )
+
+    @property
+    def slug(self) -> str:
+        return "" if self.data is None else self.data.get("slug", "").strip()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What was typed for each parameter; a box that is not ticked says no."""
+        typed = self.data or {}
+        return {
+            one["name"]: typed.get(
+                f"{PARAMETER_PREFIX}{one['name']}", "no" if one["type"] == "boolean" else ""
+            )
+            for one in self.spec
+        }
+
+    @property
+    def answers(self) -> list[Answer]:
+        """A field for each parameter, in the order of the manifest."""
+        if self.data is None:
+            values = {one["name"]: one["default"] for one in self.spec} | dict(self.initial)
+        else:
+            values = self.values | {
+                one["name"]: self.values[one["name"]] == "yes"
+                for one in self.spec
+                if one["type"] == "boolean"
+            }
+        return [
+            Answer(one, values[one["name"]], self.errors.get(one["name"], "")) for one in self.spec
+        ]

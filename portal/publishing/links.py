@@ -7,6 +7,8 @@ Page, embed, API and oEmbed all resolve here, so that they cannot disagree. The 
     <slug>, v<major>          last published edition of that major
     <slug>, editions/<n>      that edition, for ever
     <slug>, as-of/<date>      the edition that was current at the end of that day, in the publication's zone
+
+What comes after `for <variant>` may be `v<major>` or `as-of/<date>` too.
 """
 
 from dataclasses import dataclass
@@ -65,6 +67,14 @@ class NoSuchPublication(Exception):
 
 class NoSuchVariant(NoSuchPublication):
     """The publication has no variant of that name."""
+
+
+class RemovedVariant(Exception):
+    """The variant was here and was taken away: who and when are in `variant`, which comes with its publication."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(f"{variant.publication_id} for {variant.slug}")
+        self.variant = variant
 
 
 class Moved(Exception):
@@ -146,6 +156,7 @@ def resolve(user: User, address: Address) -> Resolved:
     :raises NoSuchPublication: also for an edition, variant or major that does not exist.
     :raises Moved: when the publication has another slug or kind now.
     :raises Removed: when it was taken away.
+    :raises RemovedVariant: when the variant was; its editions are still at their own links.
     :raises NoEditionYet: when there is nothing published there.
     """
     publication = find_publication(user, address.slug, kind=address.kind)
@@ -159,17 +170,37 @@ def resolve_within(
     publication: Publication, address: Address, *, with_quarantined: bool = False
 ) -> Resolved:
     """`resolve` for callers that hold a right of their own to the publication, such as an embed's key."""
-    variant = publication.variants.filter(slug=address.variant).first()
-    if variant is None:
-        raise NoSuchVariant(address.variant)
-    edition = _edition(publication, variant, address)
+    edition: Edition | None
+    if address.edition is not None:
+        edition = numbered = _numbered(publication, address.edition)
+        variant = numbered.variant  # an edition outlives its variant
+    else:
+        variant = find_variant(publication, address.variant)
+        edition = _moved_to(variant, address)
     if edition is not None and not edition.is_good and not with_quarantined:
         raise NoSuchPublication(f"{publication.slug} edition {edition.number}")
     if edition is None:
         raise NoEditionYet(publication, variant)
-    current = edition.variant.current
+    current = None if variant.is_removed else edition.variant.current
     newer = current if current is not None and current.pk != edition.pk else None
     return Resolved(publication=publication, variant=edition.variant, edition=edition, newer=newer)
+
+
+def find_variant(publication: Publication, slug: str) -> Variant:
+    """The variant of that slug, with its version and current edition.
+
+    :raises NoSuchVariant: when the publication never had one.
+    :raises RemovedVariant: when it was taken away.
+    """
+    variants = publication.variants.select_related(
+        "publication", "version", "current__version", "removed_by"
+    )
+    variant = variants.filter(slug=slug).first()
+    if variant is None:
+        raise NoSuchVariant(slug)
+    if variant.is_removed:
+        raise RemovedVariant(variant)
+    return variant
 
 
 def _by_slug(slug: str) -> Publication | None:
@@ -183,13 +214,12 @@ def _by_slug(slug: str) -> Publication | None:
     return publications.get(pk=redirect.publication_id) if redirect else None
 
 
-def _edition(publication: Publication, variant: Variant, address: Address) -> Edition | None:
-    if address.edition is not None:
-        return _numbered(publication, address.edition)
+def _moved_to(variant: Variant, address: Address) -> Edition | None:
+    """The edition that the variant's link shows, or last showed of that major or on that day."""
     if address.major is not None:
         return _last_of(_events(variant).filter(edition__version__major=address.major), address)
     if address.as_of is not None:
-        before = end_of_day(address.as_of, publication.timezone)
+        before = end_of_day(address.as_of, variant.publication.timezone)
         return _last_of(_events(variant).filter(at__lt=before), address)
     return _editions().get(pk=variant.current_id) if variant.current_id else None
 
@@ -203,7 +233,12 @@ def _numbered(publication: Publication, number: int) -> Edition:
 
 def _editions() -> QuerySet[Edition]:
     return Edition.objects.select_related(
-        "version__created_by", "variant__current__version", "publication", "created_by"
+        "version__created_by",
+        "variant__current__version",
+        "variant__version",
+        "variant__removed_by",
+        "publication",
+        "created_by",
     )
 
 

@@ -6,6 +6,8 @@
                                  # previous_files, secrets, queue, resources
     [schedule]                   # cron with timezone, or every_minutes
     [[checks]]                   # what is expected of data: see `declarations`
+    [parameters.region]          # what it may be asked for: see `parameters`
+    [[variants]]                 # sets of parameters with links of their own: see `declared_variants`
 
 Without Django, because child processes import it.
 """
@@ -21,7 +23,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from portal.common.refusals import Refused
-from portal.publishing import declarations
+from portal.publishing import declarations, declared_variants, parameters
 from portal.publishing.names import BadName, safe_path, secret_name
 
 JSON = Any
@@ -59,6 +61,48 @@ def parse(content: bytes) -> dict[str, JSON]:
         found["checks"] = [
             _declared(table, number, text) for number, table in enumerate(found["checks"])
         ]
+    if "parameters" in found:
+        found["parameters"] = _parameters(found["parameters"], text)
+    if "variants" in found:
+        found["variants"] = _variants(found["variants"], found.get("parameters", []), text)
+    return found
+
+
+def _parameters(tables: Mapping[str, object], text: str) -> list[dict[str, JSON]]:
+    """A list, because their order is that of the form, and databases do not keep the order of keys."""
+    if len(tables) > parameters.MOST_PARAMETERS:
+        raise _invalid(
+            f"parameters must be at most {parameters.MOST_PARAMETERS}",
+            line_of(text, "", "parameters"),
+        )
+    found = []
+    for name, table in tables.items():
+        shown = f"parameters.{_shown(name)}"
+        if not isinstance(table, dict):
+            raise _invalid(f"{shown} must be a table", line_of(text, "parameters", name))
+        try:
+            found.append(parameters.declared(name, table))
+        except parameters.BadKey as bad:
+            line = line_in_table(text, "parameters", name, bad.key)
+            key = f"{shown}.{_shown(bad.key)}" if bad.key else shown
+            raise _invalid(f"{key} {bad.problem}", line) from None
+    return found
+
+
+def _variants(
+    tables: list[Mapping[str, object]], spec: parameters.Spec, text: str
+) -> list[dict[str, JSON]]:
+    if len(tables) > declared_variants.MOST_VARIANTS:
+        most = declared_variants.MOST_VARIANTS
+        raise _invalid(f"variants must be at most {most}", line_of(text, "", "variants"))
+    found: list[dict[str, JSON]] = []
+    for number, table in enumerate(tables):
+        try:
+            before = [one["slug"] for one in found]
+            found.append(declared_variants.declared(table, spec, before))
+        except parameters.BadKey as bad:
+            line = line_in_list(text, "variants", number, bad.key)
+            raise _invalid(f"variants.{_shown(bad.key)} {bad.problem}", line) from None
     return found
 
 
@@ -130,6 +174,23 @@ def line_in_list(text: str, name: str, number: int, key: str) -> int:
     return headers[number] + 1
 
 
+def line_in_table(text: str, table: str, name: str, key: str) -> int:
+    """The line, from 1, of a key below `[table.name]`, else of that header or of where the name is set."""
+    quoted = rf"""["']?{re.escape(name)}["']?"""
+    opens = re.compile(rf"\s*\[\s*{re.escape(table)}\s*\.\s*{quoted}\s*\]")
+    lines = text.splitlines()
+    header = next((number for number, line in enumerate(lines) if opens.match(line)), None)
+    if header is None:
+        return line_of(text, table, name)
+    sets_key = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+    for number in range(header + 1, len(lines)):
+        if lines[number].lstrip().startswith("["):
+            break
+        if key and sets_key.match(lines[number]):
+            return number + 1
+    return header + 1
+
+
 def _check_schedule(schedule: Mapping[str, JSON], line: int) -> None:
     if ("cron" in schedule) == ("every_minutes" in schedule):
         raise _invalid("schedule needs exactly one of cron and every_minutes", line)
@@ -140,6 +201,12 @@ def _check_schedule(schedule: Mapping[str, JSON], line: int) -> None:
 def _table(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError("must be a table")
+    return value
+
+
+def _variant_tables(value: object) -> list[Mapping[str, object]]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError("must be tables, each below [[variants]]")
     return value
 
 
@@ -310,4 +377,6 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "every_minutes": _number(1, LONGEST_INTERVAL),
     },
     "checks": _list_of_tables,
+    "parameters": _table,
+    "variants": _variant_tables,
 }

@@ -258,11 +258,20 @@ class Version(models.Model):
         return f"{self.major}.{self.minor}"
 
 
+class VariantQuerySet(models.QuerySet["Variant"]):
+    """Reads of variants."""
+
+    def live(self) -> "VariantQuerySet":
+        """Those that were not removed."""
+        return self.filter(removed_at__isnull=True)
+
+
 class Variant(models.Model):
     """A named set of parameters with editions and a schedule of its own.
 
     `version` is what its runs execute, `current` is what its link shows: they differ while the first
-    run of a new version has not succeeded yet.
+    run of a new version has not succeeded yet. `parameters` is what a person said, relative dates in words;
+    what a run was given is on the run and its edition. One that was removed keeps its link, which says so.
     """
 
     publication = models.ForeignKey(Publication, on_delete=models.PROTECT, related_name="variants")
@@ -275,10 +284,22 @@ class Variant(models.Model):
     current = models.ForeignKey(
         "Edition", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    is_declared = models.BooleanField(default=False)  # in the manifest of a version, now or once
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    objects = VariantQuerySet.as_manager()
 
     class Meta(TypedModelMeta):
         constraints = [
-            models.UniqueConstraint(fields=["publication", "slug"], name="variant_slug_once")
+            models.UniqueConstraint(fields=["publication", "slug"], name="variant_slug_once"),
+            models.CheckConstraint(
+                condition=Q(removed_at__isnull=True, removed_by__isnull=True)
+                | Q(removed_at__isnull=False, removed_by__isnull=False) & ~Q(slug=DEFAULT_VARIANT),
+                name="variant_removed_has_who_and_when",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -287,6 +308,10 @@ class Variant(models.Model):
     @property
     def is_default(self) -> bool:
         return self.slug == DEFAULT_VARIANT
+
+    @property
+    def is_removed(self) -> bool:
+        return self.removed_at is not None
 
 
 class Edition(models.Model):

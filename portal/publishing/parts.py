@@ -158,7 +158,7 @@ def origin_of(publication: Publication, variant: Variant) -> Origin | None:
     if part is None:
         return None
     variants = Variant.objects.filter(publication=part.parent, slug=variant.slug)
-    of_report = variants.select_related("current", "version").first()
+    of_report = variants.select_related("publication", "current__version", "version").first()
     return Origin(part.parent, of_report, of_report is not None and _still_makes(of_report, part))
 
 
@@ -191,7 +191,8 @@ def held_with(edition: Edition) -> Edition | None:
 
 
 def _still_makes(report: Variant, part: Part) -> bool:
-    return report.current is None or part.name in report.current.facts.get("parts", {})
+    made = report.current is None or part.name in report.current.facts.get("parts", {})
+    return made and not report.is_removed
 
 
 def _show(edition: Edition, of: Variant, reason: str, *, by: User | None, at: datetime) -> None:
@@ -199,7 +200,11 @@ def _show(edition: Edition, of: Variant, reason: str, *, by: User | None, at: da
         _release(edition, reason, by=by, at=at)
     _call_as(edition)
     Variant.objects.filter(pk=edition.variant_id).update(
-        version=edition.version_id, title=of.title, parameters=of.parameters
+        version=edition.version_id,
+        title=of.title,
+        parameters=of.parameters,
+        removed_at=of.removed_at,
+        removed_by=of.removed_by_id,
     )
     publish(edition, by=by, at=at, reason=reason)
 
@@ -233,7 +238,7 @@ def _last_before(report: Edition, name: str) -> Edition | None:
 def _hide(variant: Variant, reason: str, *, by: User | None, at: datetime) -> None:
     """The link shows nothing, as before its first edition; what it showed stays in the archive."""
     chart = variant.publication
-    others = chart.variants.filter(current__isnull=False).exclude(pk=variant.pk)
+    others = chart.variants.live().filter(current__isnull=False).exclude(pk=variant.pk)
     other = others.select_related("current").order_by("slug").first()
     words = other.current.facts.get(WORDS) if other and other.current else None
     neutral = {"title": _name_as_title(chart.part.name), "summary": ""}
@@ -254,7 +259,7 @@ def _release(edition: Edition, reason: str, *, by: User | None, at: datetime) ->
 def _call_as(edition: Edition) -> None:
     """A part is called as its default variant says, or as the only one says that is shown."""
     chart, words = edition.publication, edition.facts.get(WORDS)
-    others = chart.variants.filter(current__isnull=False).exclude(pk=edition.variant_id)
+    others = chart.variants.live().filter(current__isnull=False).exclude(pk=edition.variant_id)
     if words and (edition.variant.is_default or not others.exists()):
         Publication.objects.filter(pk=chart.pk).update(**words)
         chart.title, chart.summary = words["title"], words["summary"]  # mail is about to tell them

@@ -7,6 +7,7 @@ called inside the same transaction: what they write stands or falls with what ha
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from django.http import HttpRequest
@@ -87,8 +88,34 @@ class SoonSuspended:
     at: datetime
 
 
-Announcement = Published | RunFailed | Quarantined | Recovered | Late | Suspended | SoonSuspended
-Executor = Callable[[Version, Variant, User, datetime], object]
+@dataclass(frozen=True)
+class VariantRemoved:
+    """Somebody took a variant down: nothing of it is to run any more."""
+
+    variant: Variant
+    by: User
+    at: datetime
+
+
+class Because(StrEnum):
+    """Why a variant is executed. The values are those of `portal.runs.models.Run.Trigger`."""
+
+    UPLOAD = "upload"
+    VERSION = "version"  # another variant than the default one, because there is a new version
+    MANUAL = "manual"
+
+
+Announcement = (
+    Published
+    | RunFailed
+    | Quarantined
+    | Recovered
+    | Late
+    | Suspended
+    | SoonSuspended
+    | VariantRemoved
+)
+Executor = Callable[[Version, Variant, User, datetime, Because], object]
 Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
 PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]
 EditionPart = Callable[[HttpRequest, Edition], dict[str, Any]]
@@ -120,9 +147,16 @@ def register_executor(execute: Executor, schedule: Scheduler) -> None:
     _schedulers[:] = [schedule]
 
 
-def execute(version: Version, *, variant: Variant, by: User, at: datetime) -> object:
-    """Queue the first run of a version that is code; returns the run."""
-    return _executors[0](version, variant, by, at)
+def execute(
+    version: Version,
+    *,
+    variant: Variant,
+    by: User,
+    at: datetime,
+    because: Because = Because.UPLOAD,
+) -> object:
+    """Queue a run of a version that is code, unless one waits already; returns the run."""
+    return _executors[0](version, variant, by, at, because)
 
 
 def schedule(variant: Variant, wish: dict[str, object], *, by: User, at: datetime) -> None:

@@ -1,6 +1,15 @@
 from django.urls import path
 
-from portal.publishing.views import bundle, embeds, history, home, lists, publication, upload
+from portal.publishing.views import (
+    bundle,
+    embeds,
+    history,
+    home,
+    lists,
+    publication,
+    upload,
+    variants,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +28,24 @@ urlpatterns = [
         "<kind:kind>/<slug:slug>/for/<slug:variant>/v<int:major>/",
         publication.publication,
         name="publication-variant-major",
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/for/<slug:variant>/as-of/<date:day>/",
+        publication.as_of,
+        name="variant-as-of",
+    ),
+    path("<kind:kind>/<slug:slug>/for/", publication.choose, name="choose-variant"),
+    path("<kind:kind>/<slug:slug>/variants/", variants.variants, name="variants"),
+    path("<kind:kind>/<slug:slug>/variants/<slug:variant>/", variants.variant, name="variant"),
+    path(
+        "<kind:kind>/<slug:slug>/variants/<slug:variant>/run/",
+        variants.render_now,
+        name="render-variant",
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/variants/<slug:variant>/remove/",
+        variants.remove,
+        name="remove-variant",
     ),
     path("<kind:kind>/<slug:slug>/editions/<int:number>/", publication.publication, name="edition"),
     path("<kind:kind>/<slug:slug>/as-of/<date:day>/", publication.as_of, name="as-of"),

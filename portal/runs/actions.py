@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from portal.accounts.models import User
+from portal.publishing import plugs
 from portal.publishing.audit import event_of, record
 from portal.publishing.models import AuditEvent, Variant, Version
 from portal.publishing.permissions import part_of, require_edit
@@ -31,12 +32,13 @@ def request_run(
     at: datetime,
     logical_time: datetime | None = None,
     rerun_of: Run | None = None,
+    priority: int = Schedule.Priority.NORMAL,
 ) -> Run:
     """Queue one execution of the version."""
     run = new_run(
         version, variant=variant, trigger=trigger, by=by, at=at, logical_time=logical_time
     )
-    run.rerun_of = rerun_of
+    run.rerun_of, run.priority = rerun_of, priority
     run.save(force_insert=True)
     request_event(run, at=at).save(force_insert=True)
     ring_for(run)
@@ -84,9 +86,23 @@ def request_event(run: Run, *, at: datetime) -> AuditEvent:
     )
 
 
-def request_first_run(version: Version, variant: Variant, by: User, at: datetime) -> Run:
-    """The run that an upload of code starts."""
-    return request_run(version, variant=variant, trigger=Run.Trigger.UPLOAD, by=by, at=at)
+def execute_version(
+    version: Version, variant: Variant, by: User, at: datetime, because: plugs.Because
+) -> Run:
+    """The run that an upload of code starts for a variant, or a change of its parameters.
+
+    One that waits already takes the parameters of when it starts. The default variant goes before the others.
+    """
+    waiting = variant.runs.filter(version=version, state=Run.State.QUEUED).order_by("pk").first()
+    is_other = because == plugs.Because.VERSION
+    return waiting or request_run(
+        version,
+        variant=variant,
+        trigger=Run.Trigger(because),
+        by=by,
+        at=at,
+        priority=Schedule.Priority.LOW if is_other else Schedule.Priority.NORMAL,
+    )
 
 
 @transaction.atomic
@@ -209,13 +225,14 @@ def _hurry(run: Run, *, by: User, at: datetime) -> Run:
 def _lock(variant: Variant) -> Variant:
     """The variant as it is now; whoever else wants to queue a run of it waits.
 
-    :raises NothingToRun: when its publication was removed.
+    :raises NothingToRun: when it, or its publication, was removed.
     """
     locked = (
         Variant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("version", "publication")
         .get(pk=variant.pk)
     )
-    if locked.publication.is_removed:
-        raise NothingToRun(f"“{locked.publication}” was removed. It is not refreshed any more.")
+    if locked.publication.is_removed or locked.is_removed:
+        gone = locked.publication if locked.publication.is_removed else locked
+        raise NothingToRun(f"“{gone}” was removed. It is not refreshed any more.")
     return locked

@@ -17,9 +17,11 @@ from django.utils import timezone
 
 from portal.common import children, folders, storage
 from portal.common.refusals import Refused
+from portal.publishing import standing
 from portal.publishing.actions import PublishingError, Rendered
 from portal.publishing.formats import formats_by_extension
 from portal.publishing.models import Tree
+from portal.publishing.parameters import BadValues
 from portal.publishing.parts import Made
 from portal.publishing.trees import StoredFile, store_files, write_tree
 from portal.runs import (
@@ -132,6 +134,7 @@ class Direction:
         with self._step("Fetch bundle"):
             self._fetch(place)
         with self._step("Prepare environment"):
+            self._resolve()
             found, given = programs.tools_for(self.run.version), self._given()
             interpreter = self._interpreter(place)
             command = programs.command_for(self.run, place, interpreter, found, given)
@@ -156,6 +159,15 @@ class Direction:
         if current is not None and programs.wants_previous_files(version):
             _lay_out(current.tree, place.previous, f"edition {current}")
             folders.forbid_writing(place.previous)
+
+    def _resolve(self) -> None:
+        """What the code is given: relative dates become those of the run's logical time."""
+        run = self.run
+        try:
+            run.parameters = standing.given_at(run.variant, run.version, run.logical_time)
+        except BadValues as bad:
+            raise BundleError(f"Its code was not run: {bad} Change the variant.") from bad
+        self.claim.write(parameters=run.parameters)
 
     def _given(self) -> Given:
         """The run's secrets; from here on, nothing that is heard of its code shows them."""

@@ -11,6 +11,7 @@ from portal.publishing import parts, plugs
 from portal.publishing.actions import Rendered, add_edition, lock_publication, publish
 from portal.publishing.models import Edition, Variant
 from portal.publishing.parts import Made
+from portal.publishing.standing import has_former_parameters, is_given
 from portal.publishing.trees import tree_digest
 from portal.runs import checks, retries, suspensions
 from portal.runs.checks import Result
@@ -48,7 +49,9 @@ def succeed(
     if run.cancel_requested:
         raise Cancelled("The run was cancelled.")
     lock_publication(run.version.publication_id)
-    variant = Variant.objects.select_related("current", "version").get(pk=run.variant_id)
+    variant = Variant.objects.select_related("current__version", "version", "publication").get(
+        pk=run.variant_id
+    )
     blocked = checks.sentence(report.results)
     is_shown = _is_shown(rendered, made, run, variant)
     if is_shown and not (blocked and _is_of_another_time(run, variant)):
@@ -86,6 +89,7 @@ def _keep(
     }
     numbers = parts.keep(made, **both)
     facts = rendered.facts | ({"parts": numbers} if numbers else {})
+    facts |= {"parameters": run.parameters} if run.parameters else {}
     return add_edition(replace(rendered, facts=facts), **both)
 
 
@@ -189,6 +193,7 @@ def _is_shown(rendered: Rendered, made: Sequence[Made], run: Run, variant: Varia
         current is not None
         and current.version_id == run.version_id
         and current.tree_id == tree_digest(rendered.files)
+        and not has_former_parameters(variant)
         and parts.are_shown(made, variant, run.version)
     )
 
@@ -199,14 +204,21 @@ def _is_of_another_time(run: Run, variant: Variant) -> bool:
 
 
 def _reason_not_to_show(run: Run, variant: Variant) -> str:
+    if variant.is_removed:
+        return "The variant was removed meanwhile."
     if variant.version_id != run.version_id:
         return (
             f"Readers are shown version {variant.version} by now; this edition is of {run.version}."
+        )
+    if not is_given(variant, run.version, run.logical_time, run.parameters):
+        return (
+            "The variant was given other parameters meanwhile; this edition is of the former ones."
         )
     current = variant.current
     if (
         current is not None
         and current.version_id == run.version_id
+        and not has_former_parameters(variant)
         and current.logical_time > run.logical_time
     ):
         return f"Readers see a later one already, edition {current}."

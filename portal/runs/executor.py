@@ -2,13 +2,14 @@
 
 from portal.common import health
 from portal.publishing import plugs
-from portal.runs import actions, isolation, news, parts, pulse, schedules
+from portal.runs import actions, isolation, news, parts, pulse, removals, schedules
 
 
 def register() -> None:
     """Runs execute the versions that are code; schedules apply what a manifest asks for."""
-    plugs.register_executor(actions.request_first_run, schedules.apply_manifest)
+    plugs.register_executor(actions.execute_version, schedules.apply_manifest)
     plugs.on_announcement(news.hear)
+    plugs.on_announcement(removals.hear)
     plugs.register_page_part("refresh", parts.refresh_part)
     plugs.register_edition_part("checks", parts.checks_part)
     plugs.register_list_part("refresh", parts.refresh_list_part)

@@ -44,8 +44,7 @@ def command_for(
 ) -> Command:
     """The command that executes the run's version in its work folder, with the secrets it is given."""
     version, runner = run.version, runner_of(run.version)
-    parameters = run.variant.parameters
-    job = Job(version.entry, _wishes(version), parameters, place, interpreter.python, found)
+    job = Job(version.entry, _wishes(version), run.parameters, place, interpreter.python, found)
     return Command(
         runner.command(job),
         place.work,

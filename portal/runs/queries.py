@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
-from portal.publishing.links import NoSuchVariant
+from portal.publishing.links import find_variant as find_variant  # whoever asks of runs asks here
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.runs.models import ACTIVE, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
@@ -96,20 +96,6 @@ def find_run(user: User, pk: int) -> Run:
     return found
 
 
-def find_variant(publication: Publication, slug: str) -> Variant:
-    """
-    :raises NoSuchVariant: when the publication has none of that slug.
-    """
-    variant = (
-        publication.variants.select_related("publication", "version", "current")
-        .filter(slug=slug)
-        .first()
-    )
-    if variant is None:
-        raise NoSuchVariant(slug)
-    return variant
-
-
 def secrets() -> QuerySet[Secret]:
     """Every secret with who set it, and the teams that it is granted to."""
     grants = SecretGrant.objects.select_related("team", "by").order_by("team__name")
@@ -122,9 +108,11 @@ def secrets() -> QuerySet[Secret]:
 
 def publications_by_secret() -> dict[str, list[Publication]]:
     """Whose newest code names each secret, in one query."""
-    naming = Variant.objects.filter(
-        version__executes=True, version__manifest__run__has_key="secrets"
-    ).exclude(publication__state=Publication.State.REMOVED)
+    naming = (
+        Variant.objects.live()
+        .filter(version__executes=True, version__manifest__run__has_key="secrets")
+        .exclude(publication__state=Publication.State.REMOVED)
+    )
     found: dict[str, dict[int, Publication]] = defaultdict(dict)
     for variant in naming.select_related("publication__team", "version").order_by(
         "publication__title", "pk"

@@ -83,3 +83,11 @@ def publish_notebook(cells: list[str], *, by: User, at: datetime, slug: str = "n
     bundle = bundle_of({"notes.ipynb": nbformat.writes(notebook)}, entry="notes.ipynb")
     version = publish_bundle(bundle, Wish(slug=slug), by=by, at=at)
     return version.publication.variants.get()
+
+
+def declares(variant: Variant, *parameters: dict[str, Any]) -> None:
+    """Let the variant's version declare these parameters."""
+    version = variant.version
+    assert version is not None
+    version.manifest = version.manifest | {"parameters": list(parameters)}
+    version.save(update_fields=["manifest"])

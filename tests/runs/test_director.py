@@ -19,7 +19,7 @@ from portal.runs import actions, claims, director, endings, logs
 from portal.runs.environments import pins
 from portal.runs.errors import Cancelled, Fenced
 from portal.runs.models import Environment, Run
-from tests.runs.authors import CONSTANT, COUNTING, publish_notebook, publish_script
+from tests.runs.authors import CONSTANT, COUNTING, declares, publish_notebook, publish_script
 from tests.runs.conftest import MONDAY
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -120,11 +120,23 @@ def test_notebook_is_executed_and_shown(alice: User) -> None:
 
 def test_parameters_of_the_variant_reach_the_notebook(alice: User) -> None:
     variant = publish_notebook(["print('region is', region)"], by=alice, at=MONDAY)
+    declares(variant, {"name": "region", "type": "string", "label": "Region", "default": "all"})
     Variant.objects.update(parameters={"region": "EMEA"})
 
     run = ended(variant)
 
     assert "region is EMEA" in page_of(run.edition)
+    assert run.parameters == run.edition.facts["parameters"] == {"region": "EMEA"}
+
+
+def test_parameters_that_do_not_fit_end_the_run_before_its_code(alice: User) -> None:
+    variant = publish_script("raise SystemExit(9)", by=alice, at=MONDAY)
+    Variant.objects.update(parameters={"region": "EMEA"})
+
+    run = ended(variant)
+
+    assert (run.state, run.fault, run.exit_code) == (Run.State.FAILED, Run.Fault.BUNDLE, None)
+    assert "“region” is not a parameter of this version: it declares none." in run.error
 
 
 def test_failing_cell_is_named_and_readers_keep_what_they_had(alice: User) -> None:

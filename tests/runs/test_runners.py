@@ -13,7 +13,7 @@ from portal.common import storage
 from portal.publishing.models import Variant
 from portal.runs import director, runners, tools
 from portal.runs.models import Run
-from tests.runs.authors import publish_code
+from tests.runs.authors import declares, publish_code
 from tests.runs.conftest import MONDAY
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -157,7 +157,7 @@ def test_quarto_is_asked_for_every_format_in_one_file(alice: User, path: Path) -
     (path.parent / "share" / "style").write_text("<title>by Quarto</title>\n")
     files = {"report.qmd": "# 1"}
     variant = publish_code(files, "report.qmd", runner="quarto", by=alice, at=MONDAY)
-    Variant.objects.update(parameters={"region": "EMEA"})
+    declares(variant, {"name": "region", "type": "string", "label": "Region", "default": "EMEA"})
 
     run = ended(variant)
 
@@ -190,7 +190,7 @@ def r_markdown() -> None:
 def test_r_markdown_is_rendered_with_its_parameters(alice: User) -> None:
     files = {"docs/sales.Rmd": R_MARKDOWN % "cat(6 * 7)"}
     variant = publish_code(files, "docs/sales.Rmd", runner="rmarkdown", by=alice, at=MONDAY)
-    Variant.objects.update(parameters={"region": "EMEA"})
+    declares(variant, {"name": "region", "type": "string", "label": "Region", "default": "EMEA"})
 
     run = ended(variant)
 

@@ -122,7 +122,7 @@ class Command(PlainCommand):
 def _facts(version: Version, *, changed: bool) -> dict[str, Any]:
     publication = version.publication
     edition = version.editions.order_by("-number").first()
-    run = version.runs.order_by("-pk").first()
+    run = version.runs.order_by("pk").first()  # the default variant's
     return {
         "message": _sentence(version, changed=changed),
         "changed": changed,

@@ -10,8 +10,8 @@ from django.shortcuts import render
 
 from portal.accounts.requests import signed_in
 from portal.common.errors import wants_json
-from portal.publishing.links import Moved, NoSuchPublication, Removed, path_of
-from portal.publishing.models import Publication
+from portal.publishing.links import Moved, NoSuchPublication, Removed, RemovedVariant, path_of
+from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view
 
 View = Callable[..., HttpResponseBase]
@@ -31,6 +31,8 @@ def follows_links(view: View) -> View:
             return HttpResponseRedirect(_moved_path(request, moved.publication))
         except Removed as removed:
             return tombstone(request, removed.publication)
+        except RemovedVariant as removed:
+            return variant_tombstone(request, removed.variant)
 
     return answering
 
@@ -50,6 +52,17 @@ def tombstone(request: HttpRequest, publication: Publication) -> HttpResponse:
         return JsonResponse(body, status=410)
     context = {"publication": publication, "successor": successor}
     return render(request, "publishing/removed.html", context, status=410)
+
+
+def variant_tombstone(request: HttpRequest, variant: Variant) -> HttpResponse:
+    """410: who took the variant away, when, and the publication, which is still there."""
+    publication = variant.publication
+    if wants_json(request):
+        message = f"The variant “{variant}” was removed by {variant.removed_by}."
+        body = {"error": "removed", "message": message, "publication": path_of(publication)}
+        return JsonResponse(body, status=410)
+    context = {"publication": publication, "variant": variant}
+    return render(request, "publishing/removed_variant.html", context, status=410)
 
 
 def _moved_path(request: HttpRequest, publication: Publication) -> str:

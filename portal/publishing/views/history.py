@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import actions, archive, links, parts, plugs
+from portal.publishing import actions, archive, links, parts, plugs, queries
 from portal.publishing.forms import ReleaseForm, RollBackForm
-from portal.publishing.models import Edition, Publication
+from portal.publishing.models import DEFAULT_VARIANT, Edition, Publication, Variant
 from portal.publishing.permissions import can_edit, require_edit
 from portal.publishing.views.addresses import follows_links
 
@@ -20,22 +20,29 @@ from portal.publishing.views.addresses import follows_links
 @require_safe
 @follows_links
 def history(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
-    """Versions with their editions and the moves of the link; `?on=` leads to a day's edition."""
+    """Versions with their editions and the moves of the link; `?on=` leads to a day's edition.
+
+    Of one variant alone, removed or not, with `?variant=`.
+    """
     user = signed_in(request)
     publication = links.find_publication(user, slug, kind=kind)
+    variant = _variant(publication, request.GET.get("variant", ""))
     asked = request.GET.get("on", "")
     day = _day(asked)
     if day is not None:
-        return HttpResponseRedirect(f"{links.path_of(publication)}as-of/{day.isoformat()}/")
+        path = links.path_of(publication, variant=variant.slug if variant else DEFAULT_VARIANT)
+        return HttpResponseRedirect(f"{path}as-of/{day.isoformat()}/")
     editable = can_edit(user, publication)
-    shown = archive.archive_page(publication, request.GET.get("page"))
+    shown = archive.archive_page(publication, request.GET.get("page"), variant)
     context = {
         "publication": publication,
+        "variant": variant,
         "can_edit": editable,
         "archive": shown,
         "columns": 3 + len(shown.metrics) + shown.has_checks + editable,
-        "moves": archive.moves(publication),
+        "moves": archive.moves(publication, variant),
         "is_no_day": bool(asked),
+        "troubles": queries.troubles(publication) if editable else [],
     }
     return render(request, "publishing/history.html", context)
 
@@ -71,6 +78,8 @@ def release(request: HttpRequest, kind: str, slug: str, number: int) -> HttpResp
     if edition.is_good:
         messages.info(request, f"Edition {edition} is not in quarantine any more.")
         return HttpResponseRedirect(links.path_of(publication, edition=number))
+    if edition.variant.is_removed:
+        raise links.RemovedVariant(edition.variant)
     held = parts.held_with(edition)
     if held is not None:
         messages.info(request, f"It is released with edition {held} of “{held.publication}”.")
@@ -92,6 +101,16 @@ def release(request: HttpRequest, kind: str, slug: str, number: int) -> HttpResp
     return HttpResponseRedirect(links.path_of(publication, variant=edition.variant.slug))
 
 
+def _variant(publication: Publication, slug: str) -> Variant | None:
+    """The variant that was asked for, if one was; it need not be there any more."""
+    if not slug:
+        return None
+    found = publication.variants.filter(slug=slug).first()
+    if found is None:
+        raise links.NoSuchVariant(slug)
+    return found
+
+
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
@@ -106,4 +125,6 @@ def _edition(publication: Publication, number: str) -> Edition:
     found = editions.filter(number=number).first() if is_number else None
     if found is None or not found.is_good:
         raise Http404(f"{publication.slug} edition {number}")
+    if found.variant.is_removed:
+        raise links.RemovedVariant(found.variant)
     return found

@@ -9,12 +9,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.requests import signed_in
-from portal.publishing import archive, content, links, parts, plugs
+from portal.publishing import archive, content, links, parameters, parts, plugs
 from portal.publishing.forms import EmbedForm
 from portal.publishing.links import Address, NoEditionYet, Resolved
-from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant
+from portal.publishing.models import DEFAULT_VARIANT, Edition, Publication, Variant
 from portal.publishing.openings import note_opening
 from portal.publishing.permissions import can_edit
+from portal.publishing.standing import Standing, spec_of, standing_of, wanted_by
 from portal.publishing.views.addresses import follows_links
 
 
@@ -38,6 +39,8 @@ def publication(
     if _is_poll(request):
         return HttpResponse(headers={"HX-Refresh": "true"})
     context = _shared(request, resolved.publication, resolved.variant)
+    if number is None and major is None:
+        context["standing"] = _standing(resolved, context["origin"])
     context["parts"] |= plugs.edition_parts(request, resolved.edition)
     context |= {
         "address": address,
@@ -46,6 +49,7 @@ def publication(
         "reader_url": content.reader_url(resolved.edition, user=user, at=timezone.now()),
         "made_beside": parts.parts_of(resolved.edition),
         "differences": _differences(resolved),
+        "given": _given(resolved.edition),
         "last_number": archive.last_number(resolved.publication),
         "variants": archive.variants_with_editions(resolved.publication),
         "share": _share_links(resolved),
@@ -58,9 +62,20 @@ def publication(
 
 @require_safe
 @follows_links
-def as_of(request: HttpRequest, kind: str, slug: str, day: date) -> HttpResponse:
+def choose(request: HttpRequest, kind: str, slug: str) -> HttpResponse:
+    """302 to the variant that a reader chose from the list."""
+    publication = links.find_publication(signed_in(request), slug, kind=kind)
+    variant = links.find_variant(publication, request.GET.get("variant", DEFAULT_VARIANT))
+    return HttpResponseRedirect(links.path_of(publication, variant=variant.slug))
+
+
+@require_safe
+@follows_links
+def as_of(
+    request: HttpRequest, kind: str, slug: str, day: date, variant: str = DEFAULT_VARIANT
+) -> HttpResponse:
     """302 to the edition that was current at the end of that day, in the publication's time zone."""
-    address = Address(slug=slug, kind=kind, as_of=day)
+    address = Address(slug=slug, kind=kind, variant=variant, as_of=day)
     try:
         resolved = links.resolve(signed_in(request), address)
     except NoEditionYet as missing:
@@ -91,6 +106,19 @@ def _shared(request: HttpRequest, publication: Publication, variant: Variant) ->
         "origin": parts.origin_of(publication, variant),
         "parts": plugs.page_parts(request, publication, variant),
     }
+
+
+def _standing(resolved: Resolved, origin: parts.Origin | None) -> Standing:
+    """What a report makes stands as the report does."""
+    variant = resolved.variant
+    if origin is not None and origin.variant is not None and origin.is_made:
+        variant = origin.variant
+    wanted = variant.version if variant.is_default else wanted_by(variant.publication)
+    return standing_of(variant, wanted)
+
+
+def _given(edition: Edition) -> list[tuple[str, str]]:
+    return parameters.in_words(spec_of(edition.version), edition.facts.get("parameters", {}))
 
 
 def _differences(resolved: Resolved) -> list[archive.Difference]:

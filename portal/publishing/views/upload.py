@@ -20,7 +20,7 @@ from portal.accounts.requests import signed_in
 from portal.common.errors import OUT_OF_SPACE, answer, wants_json
 from portal.common.refusals import Refused
 from portal.common.storage import OutOfSpace
-from portal.publishing import actions, links, uploads
+from portal.publishing import actions, links, plugs, queries, uploads
 from portal.publishing.actions import PublishingError, Wish
 from portal.publishing.forms import UploadForm
 from portal.publishing.intake import Intake
@@ -151,11 +151,13 @@ def _wish(data: dict[str, Any], publication: Publication | None) -> Wish:
 
 def _published(request: HttpRequest, version: Version) -> HttpResponse:
     edition = version.editions.order_by("-number").first()
-    run = version.runs.order_by("-pk").first()
+    run = version.runs.order_by("pk").first()  # the default variant's
     path = links.path_of(version.publication)
     if not wants_json(request) or "X-Requested-With" in request.headers:
         done = f"Edition {edition} is current." if edition else "It is being run now."
-        messages.success(request, f"Version {version} is in. {done}")
+        messages.success(request, f"Version {version} is in. {done}{_with_variants(version)}")
+        for variant, trouble in queries.troubles(version.publication):
+            messages.warning(request, f"“{variant}” keeps its last edition. {trouble}")
     if not wants_json(request):
         response = HttpResponseRedirect(path)
         response.status_code = 303
@@ -168,6 +170,16 @@ def _published(request: HttpRequest, version: Version) -> HttpResponse:
         "run": run and run.pk,
     }
     return JsonResponse(body, status=201)
+
+
+def _with_variants(version: Version) -> str:
+    """What is said of other variants than the default one, when there are any."""
+    count = version.runs.filter(trigger=plugs.Because.VERSION).count()
+    return (
+        f" So {'is 1 variant' if count == 1 else f'are {count} variants'}, after it."
+        if count
+        else ""
+    )
 
 
 def _refuse(

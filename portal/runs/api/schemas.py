@@ -133,7 +133,9 @@ class RunDetailOut(RunOut):
     bundle: str = Field(description="SHA-256 of the files that the author uploaded")
     entry: str
     code: str = Field(description="What was executed: the entry, or the command")
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = Field(
+        description="What its code was given, relative dates as dates; empty before that"
+    )
     time_limit_seconds: float | None
     exit_code: int | None
     last_words: str = Field(description="The end of what the code said before it failed")
@@ -175,7 +177,7 @@ def detail_of(run: Run, *, at: datetime) -> dict[str, Any]:
             "bundle": run.version.bundle_id,
             "entry": run.version.entry,
             "code": programs.called(run.version),
-            "parameters": run.variant.parameters,
+            "parameters": run.parameters,
             "time_limit_seconds": programs.time_limit_of(run),
             "tries": run.tries,
             "checks": _tally(run),

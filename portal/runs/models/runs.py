@@ -82,6 +82,7 @@ class Run(models.Model):
         Backfill, on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
     )
     logical_time = models.DateTimeField()
+    parameters = models.JSONField(default=dict, blank=True)  # what its code was given
     queue = models.CharField(max_length=40, default="default")
     uses = models.JSONField(default=list, blank=True)  # named resources that have a limit
     priority = models.PositiveSmallIntegerField(
