@@ -3,8 +3,9 @@
     python -m benchmarks.schedules [--schedules 10000] [--slots 500] [--workers 1] [--database postgres]
 
 A tick is timed when nothing is due, when as many as `--slots` are, and when all are, beside the plain loop that
-takes one transaction for each schedule (unless all are due: it takes minutes). Then a real worker and a real ticker work off slots that are due at
-one moment, with the smallest script there is. The last line is JSON; `steps_ms` says where a run's time goes.
+takes one transaction for each schedule (unless all are due: it takes minutes). Then a real worker and a real
+ticker work off slots that are due at one moment, with the smallest script there is. The last line is JSON;
+`steps_ms` says where a run's time goes.
 """
 
 import argparse

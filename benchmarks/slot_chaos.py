@@ -112,10 +112,13 @@ def redis_killed(chaos: Chaos) -> None:
 
 
 def database_away(chaos: Chaos) -> None:
+    from django.db import connection
+
     chaos.go_on(minutes=2)
     if chaos.cluster is not None:
         for _ in range(3):
             chaos.cluster.restart()
+            connection.close()  # our own is dead as well
             chaos.go_on(minutes=1)
     else:
         _hold_or_cut(chaos)
