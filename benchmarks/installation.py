@@ -55,6 +55,7 @@ class Installation:
 
     folder: Path
     redis_url: str
+    environment: Mapping[str, str] = field(default_factory=dict)  # of workers and tickers
     concurrency: int = 1
     kills: int = 0
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
@@ -72,11 +73,13 @@ class Installation:
         command = [sys.executable, "-m", "celery", "-A", "portal.celery", "worker"]
         command += ["--concurrency", str(self.concurrency), "--loglevel", "WARNING"]
         command += ["--without-gossip", "--without-mingle", "-n", f"w{time.monotonic_ns()}@%h"]
+        environment = {**self.environment, **environment}
         self.workers.append(self._start("worker", command, **environment))
         return self.workers[-1]
 
     def start_ticker(self, **environment: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, str(ROOT / "manage.py"), "ticker"]
+        environment = {**self.environment, **environment}
         self.tickers.append(self._start("ticker", command, **environment))
         return self.tickers[-1]
 
@@ -107,6 +110,13 @@ class Installation:
     def kill_a_ticker(self, chance: random.Random) -> None:
         kill_group(chance.choice(self.tickers).pid)
         self.kills += 1
+
+    def stop_tickers(self) -> None:
+        for ticker in self.tickers:
+            ticker.terminate()
+        for ticker in self.tickers:
+            ticker.wait(timeout=30)
+        self.tickers = []
 
     def replace_dead(self) -> None:
         """Start another process for each that has died."""

@@ -58,15 +58,13 @@ def _queue(count: int) -> None:
     from django.utils import timezone
 
     from portal.accounts.models import Role, User
-    from portal.publishing.actions import Wish, publish_bundle
-    from tests.runs.authors import bundle_of
+    from tests.runs.authors import publish_script
 
     author = User.objects.create_user("author", role=Role.AUTHOR)
     at = timezone.now() - timedelta(hours=1)
     for number in range(count):
-        bundle = bundle_of({"main.py": SCRIPT, "name.txt": f"{number}"}, entry="main.py")
-        wish = Wish(slug=f"queued-{number}", create=True)
-        publish_bundle(bundle, wish, by=author, at=at)
+        files = {"name.txt": f"{number}"}
+        publish_script(SCRIPT, by=author, at=at, slug=f"queued-{number}", create=True, files=files)
 
 
 def _figures(runs: list[Any], workers: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Real runs for benchmarks: a database of their own, an author, and workers in threads."""
 
 import os
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -37,28 +36,12 @@ def queue(source: str) -> "Run":
     from django.utils import timezone
 
     from portal.accounts.models import Role, User
-    from portal.publishing.actions import Bundle, Wish, publish_bundle
-    from portal.publishing.trees import store_files
+    from tests.runs.authors import publish_script
 
     author, _ = User.objects.get_or_create(username="author", defaults={"role": Role.AUTHOR})
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "main.py").write_text(source)
-        files = store_files(Path(folder))
-    bundle = Bundle(
-        files=files,
-        entry="main.py",
-        format="script",
-        executes=True,
-        manifest={},
-        facts={},
-        kind="report",
-        title="Measured",
-        summary="",
-        rendered=None,
-    )
-    wish = Wish(slug=f"r{time.monotonic_ns()}", create=True)
-    version = publish_bundle(bundle, wish, by=author, at=timezone.now())
-    return version.runs.select_related("requested_by", "variant__publication").get()
+    slug = f"r{time.monotonic_ns()}"
+    variant = publish_script(source, by=author, at=timezone.now(), slug=slug, create=True)
+    return variant.runs.select_related("requested_by", "variant__publication").get()
 
 
 def start_worker(pk: int) -> threading.Thread:

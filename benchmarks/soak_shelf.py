@@ -1,10 +1,8 @@
 """What the soak publishes, schedules and counts. Imported once Django is set up."""
 
-import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
-from pathlib import Path
 from typing import Any
 
 from django.db.models import Count, F
@@ -13,12 +11,12 @@ from django.utils import timezone
 
 from portal.accounts.models import Role, User
 from portal.common import storage
-from portal.publishing.actions import Bundle, Wish, publish_bundle
 from portal.publishing.links import Address, NoEditionYet, resolve
 from portal.publishing.models import Edition, PublishEvent, Tree, Variant
-from portal.publishing.trees import StoredFile, store_files, tree_digest
+from portal.publishing.trees import StoredFile, tree_digest
 from portal.runs import rules, schedules
 from portal.runs.models import ACTIVE, Run, Schedule, Slot
+from tests.runs.authors import publish_script
 
 
 @dataclass
@@ -35,7 +33,11 @@ class Shelf:
     def __init__(self, publications: int, script: str) -> None:
         self.author = User.objects.create_user("author", role=Role.AUTHOR)
         self.slugs = [f"report-{number}" for number in range(publications)]
-        self.variants = [self._publish(slug, script) for slug in self.slugs]
+        yesterday = timezone.now() - timedelta(days=1)  # before every slot
+        self.variants = [
+            publish_script(script, by=self.author, at=yesterday, slug=slug, create=True)
+            for slug in self.slugs
+        ]
         self.waiting = list(self.variants)
 
     def schedule_more(self, slots: int, *, ahead: int) -> None:
@@ -97,27 +99,6 @@ class Shelf:
             "run_again": Run.objects.filter(attempts__gt=1).count(),
         }
         return verdict
-
-    def _publish(self, slug: str, script: str) -> Variant:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "main.py").write_text(script)
-            files = store_files(Path(folder))
-        bundle = Bundle(
-            files=files,
-            entry="main.py",
-            format="script",
-            executes=True,
-            manifest={},
-            facts={},
-            kind="report",
-            title=slug,
-            summary="",
-            rendered=None,
-        )
-        wish = Wish(slug=slug, create=True)
-        yesterday = timezone.now() - timedelta(days=1)  # before every slot
-        version = publish_bundle(bundle, wish, by=self.author, at=yesterday)
-        return version.publication.variants.get()
 
     def _stop_the_clock(self, slots: int) -> None:
         """Pause each schedule that has made its slots."""

@@ -3,21 +3,25 @@
 May be run any number of times: whoever and whatever is there already stays as it is.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils import timezone
 
 from portal.accounts.models import Membership, Role, Team, User
 from portal.management.files import files_at
+from portal.management.past import Past, Written, relive
 from portal.management.plain import PlainCommand
 from portal.notifications.actions import follow
 from portal.publishing import actions, links, uploads
-from portal.publishing.models import Publication, Version
+from portal.publishing.models import Publication
 
 CONTENT = Path(settings.BASE_DIR) / "reports" / "demo"
 
@@ -59,8 +63,39 @@ class Story:
     kind: str = ""
     team: str = ""
     followers: tuple[str, ...] = field(default=())
+    past: Past | None = None
 
 
+def _every_morning(now: datetime) -> dict[str, Any]:
+    return {"cron": "15 6 * * *", "timezone": ZONE.key, "fresh_by": time(7)}
+
+
+def _every_five_minutes(now: datetime) -> dict[str, Any]:
+    """It waits for no promise, and its author wants it to come back by itself once the export is right."""
+    return {"every_minutes": 5, "timezone": ZONE.key, "suspend_after_failures": 0}
+
+
+def _an_hour_before_promised(now: datetime) -> dict[str, Any]:
+    """Promised by the last half hour that has passed: whenever the demo is made, it is late by now."""
+    promised = _last_promise(now)
+    due = promised - timedelta(hours=1)
+    return {
+        "cron": f"{due.minute} {due.hour} * * *",
+        "timezone": ZONE.key,
+        "fresh_by": promised.time(),
+    }
+
+
+def _last_promise(now: datetime) -> datetime:
+    local = (now - timedelta(minutes=20)).astimezone(ZONE)
+    return local.replace(minute=local.minute // 30 * 30, second=0, microsecond=0)
+
+
+def _before_dawn(now: datetime) -> dict[str, Any]:
+    return {"cron": "40 4 * * *", "timezone": ZONE.key}
+
+
+ZONE = ZoneInfo("Europe/Berlin")
 TEAMS = {"delivery": "Delivery", "commercial": "Commercial"}
 PEOPLE = [
     Person("Marta Kowalczyk", "marta", "broadsheet", Role.READER, ("commercial",)),
@@ -112,6 +147,37 @@ STORIES = [
                 note="Sixteen more lanes, and the 94 % we promise as a dashed line.",
             ),
         ),
+    ),
+    Story(
+        slug="depot-throughput",
+        team="delivery",
+        followers=("priya",),
+        steps=(Step("depot-throughput", "aiko", days_ago=17),),
+        past=Past(_every_morning, since=timedelta(days=14), late={4: timedelta(minutes=52)}),
+    ),
+    Story(
+        slug="returns-by-reason",
+        team="delivery",
+        steps=(
+            Step("returns/1", "tomas", days_ago=3),
+            Step("returns/2", "tomas", days_ago=0.018, note="The warehouse’s new export."),
+        ),
+        past=Past(_every_five_minutes, since=timedelta(hours=1, seconds=40)),
+    ),
+    Story(
+        slug="claims-daily",
+        team="commercial",
+        steps=(Step("claims", "tomas", days_ago=12),),
+        past=Past(_an_hour_before_promised, since=timedelta(days=11, hours=1)),
+    ),
+    Story(
+        slug="price-elasticity",
+        team="commercial",
+        steps=(
+            Step("price-elasticity/1", "tomas", days_ago=19),
+            Step("price-elasticity/2", "tomas", days_ago=11.5, note="Prices in cents."),
+        ),
+        past=Past(_before_dawn, since=timedelta(days=18), suspended=timedelta(days=6.6)),
     ),
     Story(slug="weekly-sales", team="commercial", steps=(Step("weekly-sales", "tomas"),)),
 ]
@@ -166,25 +232,60 @@ def _tell(
     """Publish the versions that are not there yet; yields the publication if that were any."""
     publication = Publication.objects.filter(slug=story.slug).first()
     done = publication.versions.count() if publication else 0
-    for step in story.steps[done:]:
-        at = now - timedelta(days=step.days_ago)
-        version = _publish(story, step, team=teams.get(story.team), by=people[step.by], at=at)
-        publication = version.publication
-        for username in story.followers:
-            follow(publication, by=people[username], at=at)
-    if publication is not None and story.steps[done:]:
-        yield publication
+    missing = story.steps[done:]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        written = [
+            _receive(story, step, Path(name, f"{number}"), teams, people, now)
+            for number, step in enumerate(missing)
+        ]
+        followers = [people[username] for username in story.followers]
+        if story.past is not None and not done:
+            yield relive(story.past, written, followers, now=now)
+        else:
+            yield _publish(written, followers)
 
 
-def _publish(story: Story, step: Step, *, team: Team | None, by: User, at: datetime) -> Version:
-    bundle = uploads.receive(files_at(CONTENT / step.path), kind=story.kind)
+def _publish(written: list[Written], followers: list[User]) -> Publication:
+    for one in written:
+        version = actions.publish_bundle(one.bundle, one.wish, by=one.by, at=one.at)
+        for person in followers:
+            follow(version.publication, by=person, at=one.at)
+    return version.publication
+
+
+def _receive(
+    story: Story,
+    step: Step,
+    folder: Path,
+    teams: dict[str, Team],
+    people: dict[str, User],
+    now: datetime,
+) -> Written:
+    """The version as an upload, laid out in `folder` if it is one with a past."""
+    source = CONTENT / step.path
+    at = now - timedelta(days=step.days_ago)
+    if story.past is not None:
+        shutil.copytree(source, folder)
+        source = folder
+        if step.path == "claims":
+            _deliver(folder, now)
     wish = actions.Wish(
         slug=story.slug,
         title=story.title,
         summary=story.summary,
         kind=story.kind,
-        team=team,
+        team=teams.get(story.team),
         change=step.change,
         notes=step.note,
     )
-    return actions.publish_bundle(bundle, wish, by=by, at=at)
+    bundle = uploads.receive(files_at(source), kind=story.kind)
+    return Written(bundle, wish, by=people[step.by], at=at, folder=folder)
+
+
+def _deliver(folder: Path, now: datetime) -> None:
+    """The insurer's files so far: yesterday's is the one that does not come."""
+    due = (_last_promise(now) - timedelta(hours=1)).astimezone(UTC)
+    newest = due.date() - timedelta(days=2)
+    folder.joinpath("inbox.txt").write_text(f"{newest}\n")
