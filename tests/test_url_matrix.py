@@ -19,6 +19,9 @@ from django.utils import timezone
 
 from portal import content_urls, urls
 from portal.accounts.models import Role, Team, User
+from portal.common import tokens
+from portal.notifications.models import Webhook
+from portal.notifications.webhooks import create_webhook
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
@@ -79,6 +82,12 @@ ROWS = {
     "bundle": Row("viewers"),
     "version-environment": Row("viewers"),
     "follow": Row("viewers", DO),
+    "following": Row("signed in"),
+    "unsubscribe": Row("anybody", FORM),
+    "people": Row("admins"),
+    "person": Row("admins", FORM),
+    "webhooks": Row("admins", FORM),
+    "webhook": Row("admins", FORM),
     "roll-back": Row("editors", FORM),
     "release": Row("editors", FORM),
     "upload-version": Row("editors", FORM),
@@ -122,6 +131,7 @@ class Shop:
     run: Run
     grant: EmbedGrant
     secret: Secret
+    webhook: Webhook
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -133,13 +143,22 @@ class Shop:
             "minor": 1 if route.name == "version-environment" else 0,  # the one that is code
             "number": 1,
             "day": date(2026, 11, 20),
+            "token": tokens.sign(
+                [self.people["reader"].pk, self.edition.variant_id], purpose="unsubscribe"
+            ),
             "pk": self._key(str(route.name)),
         }
         wanted = route.pattern.pattern.converters
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
 
     def _key(self, name: str) -> int:
-        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
+        keys = {
+            "revoke-embed": self.grant.pk,
+            "secret": self.secret.pk,
+            "webhook": self.webhook.pk,
+            "person": self.people["reader"].pk,
+        }
+        return keys.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -171,7 +190,14 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         at=MONDAY,
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, people)
+    webhook, _ = create_webhook(
+        "Airflow",
+        "https://airflow.example.com/",
+        told=["run.failed"],
+        by=people["admin"],
+        at=MONDAY,
+    )
+    return Shop(edition, Run.objects.get(), grant, secret, webhook, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:

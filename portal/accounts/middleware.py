@@ -10,7 +10,8 @@ from django.shortcuts import resolve_url
 from portal.common.errors import wants_json
 from portal.common.middleware import is_content_host
 
-OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/", "/api/")  # the API asks who it is by itself
+# The API asks who it is by itself; the links in mails say it by their token.
+OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/", "/api/", "/unsubscribe/")
 
 
 def require_sign_in(

@@ -2,8 +2,8 @@
 
 from portal.common import ticks
 from portal.common.tasks import ring
-from portal.notifications import actions, parts
-from portal.notifications.tasks import deliver_outbox, ring_for_waiting
+from portal.notifications import actions, events, holdings, parts
+from portal.notifications.tasks import deliver_outbox, deliver_webhooks, ring_for_waiting
 from portal.publishing import plugs
 
 
@@ -11,6 +11,7 @@ def register() -> None:
     """Every announcement is written to the outbox in its own transaction, and sent after its commit."""
     plugs.on_announcement(tell)
     plugs.register_page_part("follow", parts.follow_part)
+    holdings.register()
     ticks.register(ring_for_waiting)
 
 
@@ -18,3 +19,5 @@ def tell(announcement: plugs.Announcement) -> None:
     """Write the messages now; ring for their delivery once the transaction holds."""
     if actions.note(announcement):
         ring(deliver_outbox)
+    if events.note(announcement):
+        ring(deliver_webhooks)

@@ -11,9 +11,10 @@ from portal.publishing.models import Publication, Variant
 
 
 def follow_part(request: HttpRequest, publication: Publication, variant: Variant) -> dict[str, Any]:
-    """Whether the person who asks hears of new editions, and where the button posts to; one query."""
-    followed = Subscription.objects.filter(publication=publication, user=signed_in(request))
+    """Whether the person who asks hears of this variant's new editions, and where the button posts to; one query."""
+    followed = Subscription.objects.filter(variant=variant, user=signed_in(request))
     return {
         "is_following": followed.exists(),
         "action": reverse("follow", args=[publication.kind, publication.slug]),
+        "variant": variant.slug,
     }

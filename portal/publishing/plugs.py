@@ -45,7 +45,49 @@ class Quarantined:
     at: datetime
 
 
-Announcement = Published | RunFailed | Quarantined
+@dataclass(frozen=True)
+class Recovered:
+    """A refresh succeeded after `failures` in a row."""
+
+    publication: Publication
+    run_id: int
+    failures: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Late:
+    """A schedule promised readers an edition by `promised_at`, and there is none."""
+
+    publication: Publication
+    schedule_id: int
+    promised_at: datetime
+    sentence: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """A schedule was suspended, or is still: it makes no more slots until a person resumes it."""
+
+    publication: Publication
+    schedule_id: int
+    sentence: str
+    is_reminder: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SoonSuspended:
+    """A schedule will be suspended because nobody opens what it refreshes."""
+
+    publication: Publication
+    schedule_id: int
+    sentence: str
+    at: datetime
+
+
+Announcement = Published | RunFailed | Quarantined | Recovered | Late | Suspended | SoonSuspended
 Executor = Callable[[Version, Variant, User, datetime], object]
 Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
 PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]

@@ -1,10 +1,21 @@
 from django.urls import path
 
-from portal.publishing.views import bundle, embeds, history, home, lists, publication, upload
+from portal.publishing.views import (
+    bundle,
+    embeds,
+    history,
+    home,
+    lists,
+    people,
+    publication,
+    upload,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("operations/people/", people.people_page, name="people"),
+    path("operations/people/<int:pk>/", people.person_page, name="person"),
     path("<kind:kind>/", lists.kind_list, name="kind-list"),
     path("<kind:kind>/<slug:slug>/", publication.publication, name="publication"),
     path(

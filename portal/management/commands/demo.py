@@ -171,7 +171,7 @@ def _tell(
         version = _publish(story, step, team=teams.get(story.team), by=people[step.by], at=at)
         publication = version.publication
         for username in story.followers:
-            follow(publication, by=people[username], at=at)
+            follow(publication.variants.get(slug="default"), by=people[username], at=at)
     if publication is not None and story.steps[done:]:
         yield publication
 
