@@ -1,7 +1,7 @@
 """Gathers the models of the portal's rooms, so that Django finds them in one app."""
 
 from portal.accounts.models import Membership, Team, User
-from portal.notifications.models import OutboxMessage, Subscription
+from portal.notifications.models import OutboxMessage, Subscription, Webhook
 from portal.publishing.models import (
     AuditEvent,
     Blob,
@@ -68,5 +68,6 @@ __all__ = [
     "Variant",
     "Version",
     "VersionEnvironment",
+    "Webhook",
     "Worker",
 ]

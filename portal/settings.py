@@ -368,6 +368,9 @@ EMAIL_BACKEND = (
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 DEFAULT_FROM_EMAIL = _text("BROADSHEET_MAIL_FROM", "Broadsheet <broadsheet@localhost>")
 
+# Webhooks ------------------------------------------------------------------------------------------------------
+WEBHOOK_ALLOWED_HOSTS = _items("BROADSHEET_WEBHOOK_ALLOWED_HOSTS")
+
 # Words -----------------------------------------------------------------------------------------------------------
 ORGANISATION = _text("BROADSHEET_ORGANISATION", "Nordhavn Logistics")
 

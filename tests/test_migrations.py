@@ -54,3 +54,32 @@ def test_schedules_say_how_each_stands(migrated_to: Any) -> None:
         ("paused", "ended", None),
         ("paused", "paused", None),
     ]
+
+
+def test_followers_follow_the_default_variant(migrated_to: Any) -> None:
+    old = migrated_to("0008_schedules")
+    now = timezone.now()
+    alice, bob = (
+        old.get_model("portal", "User").objects.create(username=name) for name in ("alice", "bob")
+    )
+    for slug in ("with", "without"):
+        publication = old.get_model("portal", "Publication").objects.create(
+            kind="report", slug=slug, title=slug, owner=alice, timezone="UTC", created_at=now
+        )
+        if slug == "with":
+            publication.variants.create(slug="emea")
+            publication.variants.create(slug="default")
+        for person in (alice, bob):
+            publication.subscriptions.create(user=person, created_at=now)
+
+    new = migrated_to("0014_telling")
+
+    rows = new.get_model("portal", "Subscription").objects.values_list(
+        "variant__publication__slug", "variant__slug", "user__username"
+    )
+    assert sorted(rows) == [
+        ("with", "default", "alice"),
+        ("with", "default", "bob"),
+        ("without", "default", "alice"),
+        ("without", "default", "bob"),
+    ]

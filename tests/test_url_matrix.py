@@ -19,6 +19,9 @@ from django.utils import timezone
 
 from portal import content_urls, urls
 from portal.accounts.models import Role, Team, User
+from portal.common import tokens
+from portal.notifications.models import Webhook
+from portal.notifications.webhooks import create_webhook
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
@@ -89,6 +92,12 @@ ROWS = {
     "bundle": Row("viewers"),
     "version-environment": Row("viewers"),
     "follow": Row("viewers", DO),
+    "following": Row("signed in"),
+    "unsubscribe": Row("anybody", FORM),
+    "people": Row("admins"),
+    "person": Row("admins", FORM),
+    "webhooks": Row("admins", FORM),
+    "webhook": Row("admins", FORM),
     "roll-back": Row("editors", FORM),
     "release": Row("editors", FORM),
     "upload-version": Row("editors", FORM),
@@ -137,6 +146,7 @@ class Shop:
     grant: EmbedGrant
     secret: Secret
     calendar: Calendar
+    webhook: Webhook
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -149,6 +159,9 @@ class Shop:
             "number": 1,
             "hook": "0a1b2c",
             "day": date(2026, 11, 20),
+            "token": tokens.sign(
+                [self.people["reader"].pk, self.edition.variant_id], purpose="unsubscribe"
+            ),
             "pk": self._key(str(route.name)),
         }
         wanted = route.pattern.pattern.converters
@@ -160,6 +173,8 @@ class Shop:
             "secret": self.secret.pk,
             "calendar": self.calendar.pk,
             "change-calendar": self.calendar.pk,
+            "webhook": self.webhook.pk,
+            "person": self.people["reader"].pk,
         }
         return keys.get(name, self.run.pk)
 
@@ -194,7 +209,14 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
     calendar = calendars.create_calendar(name="Germany", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, calendar, people)
+    webhook, _ = create_webhook(
+        "Airflow",
+        "https://airflow.example.com/",
+        told=["run.failed"],
+        by=people["admin"],
+        at=MONDAY,
+    )
+    return Shop(edition, Run.objects.get(), grant, secret, calendar, webhook, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:

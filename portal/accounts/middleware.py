@@ -10,8 +10,8 @@ from django.shortcuts import resolve_url
 from portal.common.errors import wants_json
 from portal.common.middleware import is_content_host
 
-# The API asks who it is by itself, and who rings at a hook signs the message.
-OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/", "/api/", "/hooks/")
+# The API asks who it is by itself; hooks are signed, and the links in mails say it by their token.
+OPEN_PREFIXES = ("/sign-in/", "/health/", "/static/", "/api/", "/hooks/", "/unsubscribe/")
 
 
 def require_sign_in(

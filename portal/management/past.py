@@ -24,7 +24,7 @@ from portal.accounts.models import User
 from portal.notifications.actions import follow
 from portal.publishing.actions import Bundle, Rendered, Wish, publish_bundle
 from portal.publishing.audit import record
-from portal.publishing.models import Publication, Variant, Version
+from portal.publishing.models import DEFAULT_VARIANT, Publication, Variant, Version
 from portal.publishing.trees import StoredFile, store_files
 from portal.runs import claims, endings, rules, schedules
 from portal.runs.actions import request_run
@@ -94,7 +94,7 @@ def relive(
     with transaction.atomic():
         publication = _Story(past, versions, computed, due).tell(wish, starts_at, now)
         for person in followers:
-            follow(publication, by=person, at=versions[0].at)
+            follow(publication.variants.get(slug=DEFAULT_VARIANT), by=person, at=versions[0].at)
     return publication
 
 

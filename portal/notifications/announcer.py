@@ -2,8 +2,8 @@
 
 from portal.common import ticks
 from portal.common.tasks import ring
-from portal.notifications import actions, parts
-from portal.notifications.tasks import deliver_outbox, ring_for_waiting
+from portal.notifications import actions, events, holdings, parts
+from portal.notifications.tasks import deliver_outbox, deliver_webhooks, ring_for_waiting
 from portal.publishing import plugs
 
 
@@ -12,6 +12,7 @@ def register() -> None:
     plugs.on_announcement(tell)
     plugs.register_page_part("follow", parts.follow_part)
     plugs.register_list_part("followers", parts.followers_list_part)
+    holdings.register()
     ticks.register(ring_for_waiting)
 
 
@@ -19,3 +20,5 @@ def tell(announcement: plugs.Announcement) -> None:
     """Write the messages now; ring for their delivery once the transaction holds."""
     if actions.note(announcement):
         ring(deliver_outbox)
+    if events.note(announcement):
+        ring(deliver_webhooks)

@@ -6,6 +6,7 @@ from portal.publishing.views import (
     history,
     home,
     lists,
+    people,
     publication,
     upload,
     variants,
@@ -14,6 +15,8 @@ from portal.publishing.views import (
 urlpatterns = [
     path("", home.home, name="home"),
     path("upload/", upload.upload, name="upload"),
+    path("operations/people/", people.people_page, name="people"),
+    path("operations/people/<int:pk>/", people.person_page, name="person"),
     path("<kind:kind>/", lists.kind_list, name="kind-list"),
     path("<kind:kind>/<slug:slug>/", publication.publication, name="publication"),
     path(

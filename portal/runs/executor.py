@@ -2,7 +2,7 @@
 
 from portal.common import health
 from portal.publishing import plugs
-from portal.runs import actions, isolation, news, parts, pulse, removals, schedules
+from portal.runs import actions, holdings, isolation, news, parts, pulse, removals, schedules
 
 
 def register() -> None:
@@ -13,6 +13,7 @@ def register() -> None:
     plugs.register_page_part("refresh", parts.refresh_part)
     plugs.register_edition_part("checks", parts.checks_part)
     plugs.register_list_part("refresh", parts.refresh_list_part)
+    holdings.register()
     health.register("database", pulse.check_database)
     health.register("ticker", pulse.check_ticker, needed=False)
     health.register("isolation", isolation.check_isolation, needed=False)

@@ -39,6 +39,16 @@ def end_of(run: Run, *, after: int = 0) -> Part:
     return _part(texts, last, is_cut=False)
 
 
+def last_lines(run: Run, count: int) -> list[str]:
+    """The end of the log in words alone, without empty lines."""
+    lines: list[str] = []
+    for chunk in run.log_chunks.order_by("-sequence")[:count].iterator():
+        lines = [line for line in ansi.to_text(chunk.text).splitlines() if line.strip()] + lines
+        if len(lines) >= count:
+            break
+    return lines[-count:]
+
+
 def plain(chunks: Iterable[LogChunk]) -> Iterator[str]:
     """The words alone."""
     for chunk in chunks:

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
 from portal.publishing.links import find_variant as find_variant  # whoever asks of runs asks here
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
-from portal.runs.models import ACTIVE, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
+from portal.runs.models import ACTIVE, Promise, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
 from portal.runs.rules import explain
 
 LATE = timedelta(minutes=5)
@@ -28,6 +28,7 @@ class RefreshState:
     last_run: Run | None
     failed_run: Run | None
     active_run: Run | None
+    broken_promise: Promise | None
     is_late: bool
 
 
@@ -50,9 +51,15 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
         ).order_by("-next_due_at")
     }
     last, active = _last_runs(known), _active_runs(known)
+    broken = _broken_promises(known)
     return {
         variant.pk: _state(
-            variant, schedules.get(variant.pk), last.get(variant.pk), active.get(variant.pk), at
+            variant,
+            schedules.get(variant.pk),
+            last.get(variant.pk),
+            active.get(variant.pk),
+            broken.get(variant.pk),
+            at,
         )
         for variant in known
     }
@@ -157,11 +164,27 @@ def _active_runs(variants: list[Variant]) -> dict[int, Run]:
     return {run.variant_id: run for run in runs}
 
 
+def _broken_promises(variants: list[Variant]) -> dict[int, Promise]:
+    """The last promise to readers of each variant, where it was broken and is not made good yet."""
+    later = Promise.objects.filter(schedule=OuterRef("schedule"), at__gt=OuterRef("at"))
+    broken = Promise.objects.filter(
+        ~Exists(later),
+        schedule__variant__in=variants,
+        schedule__state=Schedule.State.ACTIVE,
+        state=Promise.State.BROKEN,
+        made_good_at__isnull=True,
+    )
+    return {
+        one.schedule.variant_id: one for one in broken.select_related("schedule").order_by("at")
+    }
+
+
 def _state(
     variant: Variant,
     schedule: Schedule | None,
     last: Run | None,
     active: Run | None,
+    broken: Promise | None,
     at: datetime,
 ) -> RefreshState:
     due = schedule.next_due_at if schedule else None
@@ -172,7 +195,10 @@ def _state(
         last_run=last,
         failed_run=last if last and _went_wrong_since(variant, last) else None,
         active_run=active,
-        is_late=_is_late(due, at) or (active is not None and _waits_too_long(active, at)),
+        broken_promise=broken,
+        is_late=broken is not None
+        or _is_late(due, at)
+        or (active is not None and _waits_too_long(active, at)),
     )
 
 

@@ -2,15 +2,19 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 
 from portal.accounts.models import Membership, Role, Team, User
-from portal.publishing import actions
+from portal.publishing import actions, plugs
 from portal.publishing.models import Audience, Edition, Publication, Variant, Version
 from portal.publishing.trees import StoredFile
-from portal.runs.models import Run
+from portal.runs.models import Run, Schedule
+from portal.runs.schedules import set_schedule
 
+SENTENCE = "Cell 3 raised KeyError: 'revenue'."
 MONDAY = datetime(2026, 11, 16, 5, 41, tzinfo=UTC)
 
 
@@ -50,9 +54,9 @@ class Newsroom:
         wish = actions.Wish(slug="weekly-sales", notes=notes, audience=Audience.TEAM)
         return actions.publish_bundle(bundle, wish, by=by or self.alice, at=at)
 
-    def refresh(self, text: str, *, at: datetime) -> Edition:
+    def refresh(self, text: str, *, at: datetime, **facts: Any) -> Edition:
         rendered = actions.Rendered(
-            files=[stored(text)], entry="index.html", data_as_of=at - timedelta(hours=6)
+            files=[stored(text)], entry="index.html", data_as_of=at - timedelta(hours=6), **facts
         )
         edition = actions.add_edition(
             rendered,
@@ -65,16 +69,33 @@ class Newsroom:
         actions.publish(edition, by=None, at=at, reason="Schedule")
         return edition
 
-    def failed_run(self, *, at: datetime) -> Run:
+    def failed_run(self, *, at: datetime, **changes: Any) -> Run:
+        fields: dict[str, Any] = {"state": Run.State.FAILED} | changes
         return Run.objects.create(
             version=self.variant.version,
             variant=self.variant,
             trigger=Run.Trigger.SCHEDULE,
-            state=Run.State.FAILED,
             logical_time=at,
             queued_at=at,
             finished_at=at,
+            **fields,
         )
+
+    def fail(self, *, at: datetime, **changes: Any) -> Run:
+        """A run that went wrong, and whoever is to be told is."""
+        run = self.failed_run(at=at, **changes)
+        with transaction.atomic():
+            plugs.announce(plugs.RunFailed(self.publication, run.pk, SENTENCE, at))
+        return run
+
+    def recover(self, *, failures: int, at: datetime) -> Run:
+        run = self.failed_run(at=at, state=Run.State.UNCHANGED)
+        with transaction.atomic():
+            plugs.announce(plugs.Recovered(self.publication, run.pk, failures, at))
+        return run
+
+    def schedule(self, *, at: datetime) -> Schedule:
+        return set_schedule(self.variant, every_minutes=60, by=self.alice, at=at)
 
     @property
     def publication(self) -> Publication:
@@ -82,7 +103,9 @@ class Newsroom:
 
     @property
     def variant(self) -> Variant:
-        return self.publication.variants.select_related("version", "publication").get()
+        return self.publication.variants.select_related("version", "publication").get(
+            slug="default"
+        )
 
 
 def stored(text: str) -> StoredFile:

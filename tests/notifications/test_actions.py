@@ -3,13 +3,13 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from portal.accounts.models import Membership, Role
+from portal.accounts.models import Membership
 from portal.notifications import actions
 from portal.notifications.models import OutboxMessage, Subscription
 from portal.publishing import plugs
 from portal.publishing.actions import roll_back
-from portal.publishing.models import AuditEvent
-from tests.notifications.conftest import MONDAY, Newsroom
+from portal.publishing.models import AuditEvent, Variant
+from tests.notifications.conftest import MONDAY
 
 TUESDAY = MONDAY + timedelta(days=1)
 WEDNESDAY = MONDAY + timedelta(days=2)
@@ -20,24 +20,11 @@ def told(kind: OutboxMessage.Kind) -> list[str]:
     return sorted(message.recipient.username for message in messages)
 
 
-def fail(newsroom: Newsroom, *, at) -> None:
-    run = newsroom.failed_run(at=at)
-    with transaction.atomic():
-        plugs.announce(
-            plugs.RunFailed(
-                publication=newsroom.publication,
-                run_id=run.pk,
-                sentence="Cell 3 raised KeyError: 'revenue'.",
-                at=at,
-            )
-        )
-
-
 def test_follow_twice_is_following_once(newsroom):
     newsroom.publish("one")
 
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
-    actions.follow(newsroom.publication, by=newsroom.bob, at=TUESDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=TUESDAY)
 
     assert Subscription.objects.count() == 1
     assert AuditEvent.objects.filter(action="follow").count() == 1
@@ -45,9 +32,9 @@ def test_follow_twice_is_following_once(newsroom):
 
 def test_unfollow_stops_the_news(newsroom):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
 
-    actions.unfollow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.unfollow(newsroom.variant, by=newsroom.bob, at=MONDAY)
     newsroom.refresh("two", at=TUESDAY)
 
     assert told(OutboxMessage.Kind.PUBLISHED) == []
@@ -57,7 +44,7 @@ def test_unfollow_stops_the_news(newsroom):
 def test_published_tells_followers_except_who_published(newsroom):
     newsroom.publish("one")
     for person in (newsroom.alice, newsroom.bob):
-        actions.follow(newsroom.publication, by=person, at=MONDAY)
+        actions.follow(newsroom.variant, by=person, at=MONDAY)
 
     newsroom.publish("two", by=newsroom.alice, at=TUESDAY)
 
@@ -66,8 +53,8 @@ def test_published_tells_followers_except_who_published(newsroom):
 
 def test_published_tells_nobody_who_may_not_see_it(newsroom):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
-    actions.follow(newsroom.publication, by=newsroom.charlie, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.charlie, at=MONDAY)
     Membership.objects.filter(user=newsroom.bob).delete()
 
     newsroom.refresh("two", at=TUESDAY)
@@ -79,7 +66,7 @@ def test_published_tells_nobody_who_may_not_see_it(newsroom):
 def test_published_tells_nobody_who_left_or_has_no_address(newsroom, change):
     newsroom.publish("one")
     dora = newsroom.person("dora", team=True)
-    actions.follow(newsroom.publication, by=dora, at=MONDAY)
+    actions.follow(newsroom.variant, by=dora, at=MONDAY)
     type(dora).objects.filter(pk=dora.pk).update(**change)
 
     newsroom.refresh("two", at=TUESDAY)
@@ -94,7 +81,7 @@ def test_published_needs_as_many_queries_for_many_followers(
     counts = []
     for number in range(6):
         person = newsroom.person(f"follower{number}", team=True)
-        actions.follow(newsroom.publication, by=person, at=MONDAY)
+        actions.follow(newsroom.variant, by=person, at=MONDAY)
         if number in (0, 5):
             with django_assert_max_num_queries(60) as queries:
                 newsroom.refresh(f"refresh {number}", at=TUESDAY + timedelta(minutes=number))
@@ -106,7 +93,7 @@ def test_published_needs_as_many_queries_for_many_followers(
 
 def test_published_that_is_rolled_back_tells_nobody(newsroom):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
 
     with transaction.atomic():
         newsroom.refresh("two", at=TUESDAY)
@@ -117,7 +104,7 @@ def test_published_that_is_rolled_back_tells_nobody(newsroom):
 
 def test_note_of_the_same_announcement_adds_nothing(newsroom):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
     edition = newsroom.refresh("two", at=TUESDAY)
 
     actions.note(plugs.Published(edition=edition, previous=None, by=None, at=TUESDAY))
@@ -127,7 +114,7 @@ def test_note_of_the_same_announcement_adds_nothing(newsroom):
 
 def test_published_message_names_the_edition_and_both_links(newsroom, settings):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
 
     newsroom.refresh("two", at=TUESDAY)
 
@@ -141,7 +128,7 @@ def test_published_message_names_the_edition_and_both_links(newsroom, settings):
 
 def test_published_message_of_a_version_has_its_note(newsroom):
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
 
     newsroom.publish("two", notes="Returns are counted now.", at=TUESDAY)
 
@@ -153,7 +140,7 @@ def test_published_message_of_a_version_has_its_note(newsroom):
 def test_published_message_of_a_rollback_says_what_came_back(newsroom):
     newsroom.publish("one")
     newsroom.refresh("two", at=TUESDAY)
-    actions.follow(newsroom.publication, by=newsroom.bob, at=TUESDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=TUESDAY)
     first = newsroom.publication.editions.get(number=1)
 
     roll_back(first, by=newsroom.alice, at=WEDNESDAY, reason="Half of Monday is missing")
@@ -163,35 +150,67 @@ def test_published_message_of_a_rollback_says_what_came_back(newsroom):
     assert "Alice put it in the place of edition #2" in message.body
 
 
-def test_failure_tells_owner_and_author_and_no_reader(newsroom):
-    newsroom.publish("one", by=newsroom.alice)
-    newsroom.publish("two", by=newsroom.bob, at=TUESDAY)
-    dora = newsroom.person("dora", Role.REVIEWER, team=True)
-    actions.follow(newsroom.publication, by=dora, at=TUESDAY)
-
-    fail(newsroom, at=WEDNESDAY)
-
-    assert told(OutboxMessage.Kind.FAILED) == ["alice", "bob"]
-    assert told(OutboxMessage.Kind.PUBLISHED) == []
-
-
-def test_failure_says_what_happened_and_what_readers_see(newsroom, settings):
+def test_published_tells_followers_of_that_variant_alone(newsroom):
     newsroom.publish("one")
+    emea = Variant.objects.create(publication=newsroom.publication, slug="emea", title="EMEA")
+    dora = newsroom.person("dora", team=True)
+    actions.follow(emea, by=dora, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
 
-    fail(newsroom, at=TUESDAY)
+    newsroom.refresh("two", at=TUESDAY)
+
+    assert told(OutboxMessage.Kind.PUBLISHED) == ["bob"]
+
+
+def test_published_message_says_what_changed_in_metrics(newsroom):
+    newsroom.publish("one")
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
+    newsroom.refresh("two", at=TUESDAY, metrics={"revenue": 4.1, "returns": 12, "shops": 9})
+
+    newsroom.refresh("three", at=WEDNESDAY, metrics={"revenue": 4.6, "returns": 11, "shops": 9})
+
+    body = OutboxMessage.objects.latest("pk").body
+    assert "What changed: Revenue 4.1 → 4.6 (+12 %); Returns 12 → 11 (−8 %)." in body
+
+
+@pytest.mark.parametrize("is_reminder", [False, True])
+def test_suspended_tells_owner_and_author_once(newsroom, is_reminder):
+    newsroom.publish("one")
+    schedule = newsroom.schedule(at=MONDAY)
+    news = plugs.Suspended(
+        newsroom.publication, schedule.pk, "It failed 5 times.", is_reminder, TUESDAY
+    )
+
+    for _ in range(2):
+        actions.note(news)
 
     message = OutboxMessage.objects.get()
-    assert message.subject == "Weekly sales: the refresh failed"
-    assert "Cell 3 raised KeyError: 'revenue'." in message.body
-    assert "Readers still see edition #1 of Mon 16 Nov 2026 06:41 CET" in message.body
-    assert f"{settings.PORTAL_ORIGIN}/operations/runs/" in message.body
+    still = "still " if is_reminder else ""
+    assert message.recipient == newsroom.alice
+    assert message.subject == f"Weekly sales: its schedule is {still}suspended"
+    assert "It failed 5 times." in message.body
+    assert "/reports/weekly-sales/schedule/" in message.body
 
 
-def test_failures_of_one_variant_are_told_once_an_hour(newsroom):
+def test_late_is_told_before_readers_ask(newsroom):
     newsroom.publish("one")
+    schedule = newsroom.schedule(at=MONDAY)
+    promised = TUESDAY.replace(hour=7, minute=0)
 
-    for minutes in (0, 2, 59, 61):
-        fail(newsroom, at=TUESDAY + timedelta(minutes=minutes))
+    actions.note(plugs.Late(newsroom.publication, schedule.pk, promised, "It still runs.", TUESDAY))
 
-    times = OutboxMessage.objects.order_by("created_at").values_list("created_at", flat=True)
-    assert list(times) == [TUESDAY, TUESDAY + timedelta(minutes=61)]
+    message = OutboxMessage.objects.get()
+    assert message.subject == "Weekly sales: late, promised by 08:00"
+    assert "It still runs." in message.body
+    assert "with a line above it that says it is late" in message.body
+
+
+def test_soon_suspended_says_how_to_prevent_it(newsroom):
+    newsroom.publish("one")
+    schedule = newsroom.schedule(at=MONDAY)
+
+    actions.note(
+        plugs.SoonSuspended(newsroom.publication, schedule.pk, "Nobody opened it.", TUESDAY)
+    )
+
+    assert "Open the page" in OutboxMessage.objects.get().body

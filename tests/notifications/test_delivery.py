@@ -45,7 +45,7 @@ def backend(cls: type) -> str:
 @pytest.fixture
 def message(newsroom) -> OutboxMessage:
     newsroom.publish("one")
-    actions.follow(newsroom.publication, by=newsroom.bob, at=MONDAY)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=MONDAY)
     newsroom.refresh("two", at=TUESDAY)
     return OutboxMessage.objects.get()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.notifications.servers import Program, serving
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,60 @@ publication = Publication.objects.create(kind="report", slug="s", title="S", own
 for number in range(int({messages})):
     OutboxMessage.objects.create(kind="published", recipient=bob, publication=publication,
         key=f"published/{{number}}", subject=f"Edition {{number}}", body="News", due_at=now, created_at=now)
+"""
+HOOK = """
+import django; django.setup()
+from django.utils import timezone
+from portal.accounts.models import User
+from portal.notifications import events, webhooks
+User.objects.update(role="admin")
+now = timezone.now()
+webhook, _ = webhooks.create_webhook("w", "{url}", told=["run.failed"], by=User.objects.get(), at=now)
+for number in range({messages}):
+    events.write([webhook], kind="failed", event="run.failed", key=f"failed/{{number}}", data={{}}, at=now)
+"""
+FAIL = """
+import django; django.setup()
+from django.db import transaction
+from django.utils import timezone
+from portal.publishing import plugs
+from portal.publishing.models import Publication, Tree, Variant, Version
+from portal.runs.models import Run
+publication, now = Publication.objects.get(), timezone.now()
+with transaction.atomic():
+    variant, _ = Variant.objects.get_or_create(publication=publication)
+    tree, _ = Tree.objects.get_or_create(digest="0" * 64, defaults=dict(files=0, size=0, created_at=now))
+    version, _ = Version.objects.get_or_create(publication=publication, major=1, minor=0,
+        defaults=dict(bundle=tree, created_by=publication.owner, created_at=now))
+for _ in range(10):
+    with transaction.atomic():
+        run = Run.objects.create(version=version, variant=variant, trigger="manual", state="failed",
+            logical_time=now, queued_at=now, finished_at=now)
+        plugs.announce(plugs.RunFailed(publication, run.pk, "It raised.", timezone.now()))
+"""
+COUNT = """
+import django; django.setup()
+from pathlib import Path
+from django.conf import settings
+from portal.notifications.models import OutboxMessage
+told = OutboxMessage.objects.filter(kind="failed").order_by("due_at")
+(Path(settings.DATA_DIR) / "count").write_text(str([len(one.entries) for one in told]))
+"""
+POST = """
+import django; django.setup()
+from portal.notifications.tasks import deliver_webhooks
+deliver_webhooks()
+"""
+POST_AND_DIE = """
+import http.client, os, signal
+import django; django.setup()
+from portal.notifications.tasks import deliver_webhooks
+answered = http.client.HTTPConnection.getresponse
+def and_die(connection):
+    answered(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+http.client.HTTPConnection.getresponse = and_die
+deliver_webhooks()
 """
 SEND = """
 import django; django.setup()
@@ -61,9 +117,11 @@ OutboxMessage.objects.filter(lease_until__isnull=False).update(lease_until=timez
 class Site:
     """An installation of its own, driven only through processes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.run(PREPARE.format(messages=MESSAGES))
+    def __init__(self, folder: Path, *, hook: Program | None = None) -> None:
+        self.folder, self.allowed = folder, hook.host if hook else ""
+        self.run(PREPARE.format(messages=0 if hook else MESSAGES))
+        if hook:
+            self.run(HOOK.format(url=hook.url, messages=MESSAGES))
 
     def start(self, code: str) -> subprocess.Popen[bytes]:
         environment = {
@@ -72,6 +130,7 @@ class Site:
             "DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}",
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "BROADSHEET_SMTP_HOST": "",
+            "BROADSHEET_WEBHOOK_ALLOWED_HOSTS": self.allowed,
         }
         return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
 
@@ -113,3 +172,27 @@ def test_senders_killed_after_sending_double_with_the_same_id_and_lose_none(site
     assert killed == [-signal.SIGKILL] * 3
     assert len(counts) == MESSAGES
     assert Counter(counts.values()) == {1: MESSAGES - 3, 2: 3}
+
+
+def test_failures_at_once_are_one_mail_now_and_one_that_gathers(site):
+    failing = [site.start(FAIL) for _ in range(3)]
+
+    codes = [process.wait(timeout=120) for process in failing]
+
+    assert codes == [0, 0, 0]
+    site.run(COUNT)
+    assert (site.folder / "count").read_text() == "[0, 29]"
+
+
+def test_webhooks_of_killed_senders_come_again_under_the_same_id_and_none_is_lost(tmp_path):
+    with serving(Program()) as program:
+        site = Site(tmp_path, hook=program)
+        killed = [site.run(POST_AND_DIE) for _ in range(2)]
+        site.run(EXPIRE_LEASES)
+        senders = [site.start(POST) for _ in range(2)]
+        codes = [sender.wait(timeout=120) for sender in senders]
+
+    counts = Counter(headers["webhook-id"] for headers, _ in program.heard)
+    assert killed == [-signal.SIGKILL] * 2
+    assert codes == [0, 0]
+    assert Counter(counts.values()) == {1: MESSAGES - 2, 2: 2}

@@ -13,7 +13,7 @@ from portal.notifications.tasks import deliver_outbox
 def waiting(newsroom) -> OutboxMessage:
     now = timezone.now()
     newsroom.publish("one", at=now - timedelta(hours=1))
-    actions.follow(newsroom.publication, by=newsroom.bob, at=now)
+    actions.follow(newsroom.variant, by=newsroom.bob, at=now)
     newsroom.refresh("two", at=now)
     return OutboxMessage.objects.get()
 

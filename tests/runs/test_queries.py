@@ -10,7 +10,7 @@ from portal.publishing.actions import Rendered, add_edition, publish
 from portal.publishing.models import Variant
 from portal.publishing.permissions import can_edit
 from portal.runs import schedules
-from portal.runs.models import Run
+from portal.runs.models import Promise, Run
 from portal.runs.queries import runs_for, state_of, states_of, usual_seconds
 from tests.runs.authors import COUNTING, bundle_of, publish_script
 from tests.runs.conftest import MONDAY
@@ -49,6 +49,32 @@ def test_waiting_run_is_active_and_not_late(counting: Variant) -> None:
 
 def test_run_that_nobody_takes_is_late(counting: Variant) -> None:
     assert state_of(counting, at=MONDAY + timedelta(minutes=6)).is_late
+
+
+def test_promise_that_is_broken_is_late_until_it_is_made_good(
+    counting: Variant, alice: User
+) -> None:
+    end(counting, "unchanged")
+    schedule = schedules.set_schedule(counting, every_minutes=600, by=alice, at=MONDAY)
+    promise = Promise.objects.create(schedule=schedule, at=SOON, state=Promise.State.BROKEN)
+
+    broken = state_of(counting, at=SOON)
+    Promise.objects.update(made_good_at=SOON)
+    made_good = state_of(counting, at=SOON)
+
+    assert (broken.broken_promise, broken.is_late) == (promise, True)
+    assert (made_good.broken_promise, made_good.is_late) == (None, False)
+
+
+def test_promise_that_was_broken_before_one_was_kept_is_over(
+    counting: Variant, alice: User
+) -> None:
+    end(counting, "unchanged")
+    schedule = schedules.set_schedule(counting, every_minutes=600, by=alice, at=MONDAY)
+    Promise.objects.create(schedule=schedule, at=MONDAY, state=Promise.State.BROKEN)
+    Promise.objects.create(schedule=schedule, at=SOON, state=Promise.State.KEPT)
+
+    assert not state_of(counting, at=SOON).is_late
 
 
 def test_slot_that_nobody_makes_is_late(counting: Variant, alice: User) -> None:

@@ -21,7 +21,7 @@ from portal.management.past import Past, Written, relive
 from portal.management.plain import PlainCommand
 from portal.notifications.actions import follow
 from portal.publishing import actions, links, uploads
-from portal.publishing.models import Publication
+from portal.publishing.models import DEFAULT_VARIANT, Publication
 
 CONTENT = Path(settings.BASE_DIR) / "reports" / "demo"
 
@@ -251,7 +251,7 @@ def _publish(written: list[Written], followers: list[User]) -> Publication:
     for one in written:
         version = actions.publish_bundle(one.bundle, one.wish, by=one.by, at=one.at)
         for person in followers:
-            follow(version.publication, by=person, at=one.at)
+            follow(version.publication.variants.get(slug=DEFAULT_VARIANT), by=person, at=one.at)
     return version.publication
 
 
