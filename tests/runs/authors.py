@@ -66,7 +66,7 @@ def publish_script(
     by: User,
     at: datetime,
     slug: str = "counting",
-    create: bool = False,
+    create: bool | None = None,
     manifest: dict[str, Any] | None = None,
     files: dict[str, str] | None = None,
 ) -> Variant:
