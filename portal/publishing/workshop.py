@@ -179,8 +179,9 @@ def _executes(
         raise manifest.wrong(path, "run", "has execute = false, but then there is nothing to show")
     if run.get("execute") and not language:
         raise manifest.wrong(path, "run", "has execute = true, but the entry is not code")
-    if "schedule" in wishes and not executes:
-        raise manifest.wrong(path, "schedule", "is only for code that is run")
+    for key in ("schedule", "schedules"):
+        if key in wishes and not executes:
+            raise manifest.wrong(path, key, "is only for code that is run")
     return bool(executes)
 
 

@@ -2,12 +2,12 @@
 
 from portal.common import health
 from portal.publishing import plugs
-from portal.runs import actions, isolation, parts, pulse, schedules
+from portal.runs import actions, declared, isolation, parts, pulse
 
 
 def register() -> None:
     """Runs execute the versions that are code; schedules apply what a manifest asks for."""
-    plugs.register_executor(actions.request_first_run, schedules.apply_manifest)
+    plugs.register_executor(actions.request_first_run, declared.apply_manifest)
     plugs.register_page_part("refresh", parts.refresh_part)
     plugs.register_edition_part("checks", parts.checks_part)
     plugs.register_list_part("refresh", parts.refresh_list_part)

@@ -244,14 +244,6 @@ def moved_to(
     }
 
 
-def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetime) -> None:
-    """Make the manifest's `[schedule]` the variant's schedule.
-
-    :raises BadSchedule: when the rule cannot be followed.
-    """
-    set_schedule(variant, **wish, by=by, at=at)
-
-
 def values_of(schedule: Schedule) -> dict[str, Any]:
     """What a person decided about it, by field."""
     return {field: getattr(schedule, field) for field in FIELDS}

@@ -166,12 +166,14 @@ def test_pages_show_days_off_and_let_admins_change_them(
         follow=True,
     ).content.decode()
     listed = client.get("/operations/calendars/").content.decode()
+    form = client.get(f"/operations/calendars/{bavaria.pk}/change/").content.decode()
 
     bavaria.refresh_from_db()
     assert (bavaria.closed, bavaria.fiscal_first_month) == ([["2027-02-08", "Carnival"]], 4)
     assert "Counting" in saved
     assert "Christmas Day" in saved
     assert "Public holidays of DE, BY" in listed
+    assert form.count("checked") == 2
 
 
 def test_form_says_what_is_wrong_and_page_what_follows(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
 
 from portal.accounts.models import User
 from portal.publishing.models import Audience, AuditEvent, Publication, Variant
@@ -165,3 +167,21 @@ def test_hook_goes_with_the_rule(counting: Variant, alice: User) -> None:
     changed = schedules.set_schedule(counting, every_minutes=5, by=alice, at=MONDAY)
 
     assert (changed.hook, changed.hook_ciphertext) == (None, "")
+
+
+def test_signing_keys_are_sealed_again_with_a_new_key(
+    counting: Variant, alice: User, settings: LazySettings
+) -> None:
+    former, newer = (Fernet.generate_key().decode() for _ in range(2))
+    settings.SECRETS_KEYS = [former]
+    schedule = schedules.set_schedule(counting, rule="arrival", by=alice, at=MONDAY)
+    key = hooks.open_key(schedule)
+    settings.SECRETS_KEYS = [newer, former]
+
+    unreadable = hooks.rotate(by=None, at=MONDAY)
+
+    settings.SECRETS_KEYS = [newer]
+    schedule.refresh_from_db()
+    assert (unreadable, hooks.open_key(schedule)) == ([], key)
+    settings.SECRETS_KEYS = [former]
+    assert hooks.rotate(by=None, at=MONDAY) == [schedule]
