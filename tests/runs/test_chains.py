@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import LazySettings
+from django.db import transaction
 
 from portal.accounts.models import User
 from portal.publishing.models import Audience, AuditEvent, Publication, Variant
@@ -14,6 +15,8 @@ from portal.runs import chains, hooks, rules, schedules
 from portal.runs.models import Schedule
 from portal.runs.rules import BadSchedule
 from tests import factories
+from tests.machine import wait_until
+from tests.publishing.test_concurrency import Elsewhere, held_up
 from tests.runs.conftest import MONDAY
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +188,19 @@ def test_signing_keys_are_sealed_again_with_a_new_key(
     assert (unreadable, hooks.open_key(schedule)) == ([], key)
     settings.SECRETS_KEYS = [former]
     assert hooks.rotate(by=None, at=MONDAY) == [schedule]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_that_save_at_once_close_no_circle(made: Make, alice: User) -> None:
+    a, b = made("a"), made("b")
+    late = Elsewhere(lambda: wait(b, a, by=alice))
+
+    with transaction.atomic():
+        wait(a, b, by=alice)
+        late.start()
+        wait_until(held_up)
+    late.join()
+
+    assert isinstance(late.outcome, BadSchedule)
+    assert list(Schedule.objects.values_list("variant", flat=True)) == [a.pk]
