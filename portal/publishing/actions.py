@@ -165,7 +165,7 @@ def publish_bundle(bundle: Bundle, wish: Wish, *, by: User, at: datetime) -> Ver
     version = _add_version(publication, bundle, wish, by=by, at=at)
     variant, former = rerendering.move_to(version, by=by, at=at)
     _require_few_variants(publication)
-    _apply_schedule(variant, bundle, former, by=by, at=at)
+    _apply_schedules(variant, bundle, former, by=by, at=at)
     if bundle.rendered is not None:
         edition = add_edition(
             bundle.rendered, version=version, variant=variant, logical_time=at, by=by, at=at
@@ -454,10 +454,17 @@ def _next_number(latest: Version | None, change: str) -> tuple[int, int]:
     return (latest.major + 1, 0) if change == "major" else (latest.major, latest.minor + 1)
 
 
-def _apply_schedule(
+def _apply_schedules(
     variant: Variant, bundle: Bundle, former: Version | None, *, by: User, at: datetime
 ) -> None:
-    """A manifest's schedule counts when it is new there: what was set or paused since stays otherwise."""
-    wish = bundle.manifest.get("schedule")
-    if wish and (former is None or former.manifest.get("schedule") != wish):
-        plugs.schedule(variant, wish, by=by, at=at)
+    """A manifest's schedules count when they are new there: what was set or paused since stays otherwise."""
+    wishes = _schedules_of(bundle.manifest)
+    before = _schedules_of(former.manifest) if former else []
+    if wishes != before:
+        plugs.schedule(variant, wishes, former=before, by=by, at=at)
+
+
+def _schedules_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every schedule that a manifest declares; `[schedule]` is the default one."""
+    plain = manifest.get("schedule")
+    return [*([plain] if plain else []), *manifest.get("schedules", [])]

@@ -5,6 +5,7 @@
     [run]                        # execute, command, time_limit_seconds, show, network, python,
                                  # previous_files, secrets, queue, resources
     [schedule]                   # cron with timezone, or every_minutes
+    [[schedules]]                # several, with all that a schedule can have: see `declared_schedules`
     [[checks]]                   # what is expected of data: see `declarations`
     [parameters.region]          # what it may be asked for: see `parameters`
     [[variants]]                 # sets of parameters with links of their own: see `declared_variants`
@@ -23,7 +24,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from portal.common.refusals import Refused
-from portal.publishing import declarations, declared_variants, parameters
+from portal.publishing import declarations, declared_schedules, declared_variants, parameters
 from portal.publishing.names import BadName, safe_path, secret_name
 
 JSON = Any
@@ -57,10 +58,13 @@ def parse(content: bytes) -> dict[str, JSON]:
     except (tomllib.TOMLDecodeError, ValueError) as problem:
         raise _invalid(f"it is not valid TOML: {str(problem)[:200]}") from None
     found = _checked(values, _KEYS, "", text)
-    if "checks" in found:
-        found["checks"] = [
-            _declared(table, number, text) for number, table in enumerate(found["checks"])
-        ]
+    for name, declared in _DECLARED.items():
+        if name in found:
+            found[name] = [
+                _declared(name, declared, table, number, text)
+                for number, table in enumerate(found[name])
+            ]
+    _check_names(found, text)
     if "parameters" in found:
         found["parameters"] = _parameters(found["parameters"], text)
     if "variants" in found:
@@ -92,9 +96,6 @@ def _parameters(tables: Mapping[str, object], text: str) -> list[dict[str, JSON]
 def _variants(
     tables: list[Mapping[str, object]], spec: parameters.Spec, text: str
 ) -> list[dict[str, JSON]]:
-    if len(tables) > declared_variants.MOST_VARIANTS:
-        most = declared_variants.MOST_VARIANTS
-        raise _invalid(f"variants must be at most {most}", line_of(text, "", "variants"))
     found: list[dict[str, JSON]] = []
     for number, table in enumerate(tables):
         try:
@@ -106,12 +107,30 @@ def _variants(
     return found
 
 
-def _declared(table: Mapping[str, object], number: int, text: str) -> dict[str, JSON]:
+def _declared(
+    name: str,
+    declared: Callable[[Mapping[str, object]], dict[str, JSON]],
+    table: Mapping[str, object],
+    number: int,
+    text: str,
+) -> dict[str, JSON]:
     try:
-        return declarations.declared(table)
+        return declared(table)
     except declarations.BadKey as bad:
-        line = line_in_list(text, "checks", number, bad.key)
-        raise _invalid(f"checks.{_shown(bad.key)} {bad.problem}", line) from None
+        line = line_in_list(text, name, number, bad.key)
+        raise _invalid(f"{name}.{_shown(bad.key)} {bad.problem}", line) from None
+
+
+def _check_names(found: Mapping[str, JSON], text: str) -> None:
+    """That every schedule has a name of its own; `[schedule]` is the one named default."""
+    schedules = list(found.get("schedules", []))
+    if "schedule" in found:
+        schedules.insert(0, {"name": "default", "variant": "default"})
+    number = declared_schedules.check_all(schedules)
+    if number is not None:
+        at = number - ("schedule" in found)
+        line = line_in_list(text, "schedules", at, "name")
+        raise _invalid("schedules.name is that of another schedule", line)
 
 
 def _checked(
@@ -204,18 +223,15 @@ def _table(value: object) -> Mapping[str, object]:
     return value
 
 
-def _variant_tables(value: object) -> list[Mapping[str, object]]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise ValueError("must be tables, each below [[variants]]")
-    return value
+def _tables(name: str, most: int) -> Rule:
+    def rule(value: object) -> list[Mapping[str, object]]:
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise ValueError(f"must be tables, each below [[{name}]]")
+        if len(value) > most:
+            raise ValueError(f"must be at most {most}")
+        return value
 
-
-def _list_of_tables(value: object) -> list[Mapping[str, object]]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise ValueError("must be tables, each below [[checks]]")
-    if len(value) > declarations.MOST_CHECKS:
-        raise ValueError(f"must be at most {declarations.MOST_CHECKS}")
-    return value
+    return rule
 
 
 def _text(most: int) -> Rule:
@@ -376,7 +392,12 @@ _KEYS: dict[str, Rule | Mapping[str, Rule]] = {
         "timezone": _timezone,
         "every_minutes": _number(1, LONGEST_INTERVAL),
     },
-    "checks": _list_of_tables,
+    "schedules": _tables("schedules", declared_schedules.MOST_SCHEDULES),
     "parameters": _table,
-    "variants": _variant_tables,
+    "variants": _tables("variants", declared_variants.MOST_VARIANTS),
+    "checks": _tables("checks", declarations.MOST_CHECKS),
+}
+_DECLARED: dict[str, Callable[[Mapping[str, object]], dict[str, JSON]]] = {
+    "schedules": declared_schedules.declared,
+    "checks": declarations.declared,
 }

@@ -116,7 +116,8 @@ Announcement = (
     | VariantRemoved
 )
 Executor = Callable[[Version, Variant, User, datetime, Because], object]
-Scheduler = Callable[[Variant, dict[str, object], User, datetime], None]
+Wishes = list[dict[str, Any]]  # what a manifest says of schedules
+Scheduler = Callable[[Variant, Wishes, Wishes, User, datetime], None]
 PagePart = Callable[[HttpRequest, Publication, Variant], dict[str, Any]]
 EditionPart = Callable[[HttpRequest, Edition], dict[str, Any]]
 ListPart = Callable[[list[Variant]], dict[int, Any]]
@@ -142,7 +143,7 @@ def announce(announcement: Announcement) -> None:
 
 
 def register_executor(execute: Executor, schedule: Scheduler) -> None:
-    """Name who runs versions that are code, and who applies the manifest's schedule."""
+    """Name who runs versions that are code, and who applies the manifest's schedules."""
     _executors[:] = [execute]
     _schedulers[:] = [schedule]
 
@@ -159,9 +160,9 @@ def execute(
     return _executors[0](version, variant, by, at, because)
 
 
-def schedule(variant: Variant, wish: dict[str, object], *, by: User, at: datetime) -> None:
-    """Apply a manifest's `[schedule]`."""
-    _schedulers[0](variant, wish, by, at)
+def schedule(variant: Variant, wishes: Wishes, *, former: Wishes, by: User, at: datetime) -> None:
+    """Apply what a manifest says of schedules, and said in the version before."""
+    _schedulers[0](variant, wishes, former, by, at)
 
 
 def register_page_part(name: str, part: PagePart) -> None:

@@ -179,7 +179,7 @@ def _executes(
         raise manifest.wrong(path, "run", "has execute = false, but then there is nothing to show")
     if run.get("execute") and not language:
         raise manifest.wrong(path, "run", "has execute = true, but the entry is not code")
-    for key in ("schedule", "parameters", "variants"):
+    for key in ("schedule", "schedules", "parameters", "variants"):
         if key in wishes and not executes:
             raise manifest.wrong(path, key, "is only for code that is run")
     return bool(executes)

@@ -172,14 +172,17 @@ def _day(field: str, text: str) -> date:
 
 
 def _plan_afresh(calendar: Calendar, *, at: datetime) -> None:
-    active = users_of(calendar).filter(state=Schedule.State.ACTIVE, next_due_at__gt=at)
-    planned = list(active.select_for_update(of=("self",), no_key=True))
-    for schedule in planned:
+    """Those that are paused are only held to be due some day: resuming plans them."""
+    planned = []
+    for schedule in users_of(calendar).select_for_update(of=("self",), no_key=True):
         schedule.calendar = calendar
-        schedule.next_due_at = next(due_times(schedule, after=at), None)
-        if schedule.next_due_at is None:
+        due = next(due_times(schedule, after=at), None) if schedule.is_clocked else at
+        if due is None:
             publication = schedule.variant.publication
             raise BadCalendar(None, f"“{publication}” would never be refreshed any more.")
+        if schedule.is_active and schedule.next_due_at and schedule.next_due_at > at:
+            schedule.next_due_at = due
+            planned.append(schedule)
     Schedule.objects.bulk_update(planned, ["next_due_at"], batch_size=BATCH)
 
 

@@ -2,12 +2,21 @@
 
 from portal.common import health
 from portal.publishing import plugs
-from portal.runs import actions, holdings, isolation, news, parts, pulse, removals, schedules
+from portal.runs import (
+    actions,
+    declared,
+    holdings,
+    isolation,
+    news,
+    parts,
+    pulse,
+    removals,
+)
 
 
 def register() -> None:
     """Runs execute the versions that are code; schedules apply what a manifest asks for."""
-    plugs.register_executor(actions.execute_version, schedules.apply_manifest)
+    plugs.register_executor(actions.execute_version, declared.apply_manifest)
     plugs.on_announcement(news.hear)
     plugs.on_announcement(removals.hear)
     plugs.register_page_part("refresh", parts.refresh_part)

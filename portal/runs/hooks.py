@@ -6,7 +6,12 @@ The key signs messages by Standard Webhooks (github.com/standard-webhooks/standa
 
 import base64
 import secrets
+from datetime import datetime
 
+from django.db import transaction
+
+from portal.accounts.models import User
+from portal.publishing.audit import record
 from portal.runs import vault
 from portal.runs.models import Schedule
 
@@ -42,3 +47,22 @@ def shown_key(schedule: Schedule) -> str:
     :raises Locked: when no key of ours opens it.
     """
     return vault.open_sealed(schedule.hook_ciphertext)
+
+
+@transaction.atomic
+def rotate(*, by: User | None, at: datetime) -> list[Schedule]:
+    """Seal every signing key again with the portal's first key; returns what no key opens, which stays as it is."""
+    unreadable = []
+    with_key = Schedule.objects.filter(hook__isnull=False).order_by("pk")
+    for schedule in with_key.select_for_update(of=("self",), no_key=True).select_related(
+        "variant__publication"
+    ):
+        try:
+            sealed = vault.seal_again(schedule.hook_ciphertext)
+        except vault.Locked:
+            unreadable.append(schedule)
+            continue
+        Schedule.objects.filter(pk=schedule.pk).update(hook_ciphertext=sealed)
+        publication = schedule.variant.publication
+        record("rotate_schedule_key", schedule, by=by, at=at, publication=publication)
+    return unreadable

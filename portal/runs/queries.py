@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
@@ -48,7 +48,7 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
         schedule.variant_id: schedule
         for schedule in with_words(
             Schedule.objects.filter(variant__in=known, state=Schedule.State.ACTIVE)
-        ).order_by("-next_due_at")
+        ).order_by(F("next_due_at").desc(nulls_first=True))  # what no clock makes due goes last
     }
     last, active = _last_runs(known), _active_runs(known)
     broken = _broken_promises(known)

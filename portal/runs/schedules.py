@@ -107,37 +107,21 @@ def set_schedule(
     :raises PermissionDenied: when the person may not change the publication.
     """
     require_edit(by, variant.publication)
-    part = part_of(variant.publication)
-    if part is not None:
-        raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
+    _refuse_part(variant)
     wanted = plan(variant, name=name, **wish, by=by, at=at)
     if wanted.rule == Schedule.Rule.AFTER:
         chains.hold_all()
     current = running(variant).select_for_update(of=("self",)).filter(name=name).first()
     waited = _waited_for(current)
     _check_upstreams(wanted, upstreams, current, waited, by=by)
-    same_upstreams = waited == {one.pk for one in upstreams}
-    if current is None:
-        _give_hook(wanted)
-        wanted.save()
-    elif current.is_active and same_upstreams and values_of(current) == values_of(wanted):
+    if current and _goes_on(current, wanted) and waited == {one.pk for one in upstreams}:
         return current
-    else:
-        settle(current, at=at)
-        wanted = _changed(current, wanted, at=at)
-    _wait_for(wanted, upstreams, waited)
-    record(
-        "set_schedule",
-        wanted,
-        by=by,
-        at=at,
-        publication=variant.publication,
-        rule=str(wanted),
-        timezone=wanted.timezone,
-        name=wanted.name,
-        upstreams=[chains.address_of(one) for one in upstreams],
-    )
-    return wanted
+    kept = _kept(current, wanted, at=at)
+    _wait_for(kept, upstreams, waited)
+    detail: dict[str, Any] = {"rule": str(kept), "timezone": kept.timezone, "name": kept.name}
+    detail["upstreams"] = [chains.address_of(one) for one in upstreams]
+    record("set_schedule", kept, by=by, at=at, publication=variant.publication, **detail)
+    return kept
 
 
 @transaction.atomic
@@ -252,17 +236,28 @@ def moved_to(
     }
 
 
-def apply_manifest(variant: Variant, wish: dict[str, Any], by: User, at: datetime) -> None:
-    """Make the manifest's `[schedule]` the variant's schedule.
-
-    :raises BadSchedule: when the rule cannot be followed.
-    """
-    set_schedule(variant, **wish, by=by, at=at)
-
-
 def values_of(schedule: Schedule) -> dict[str, Any]:
     """What a person decided about it, by field."""
     return {field: getattr(schedule, field) for field in FIELDS}
+
+
+def _refuse_part(variant: Variant) -> None:
+    part = part_of(variant.publication)
+    if part is not None:
+        raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
+
+
+def _goes_on(current: Schedule, wanted: Schedule) -> bool:
+    return current.is_active and values_of(current) == values_of(wanted)
+
+
+def _kept(current: Schedule | None, wanted: Schedule, *, at: datetime) -> Schedule:
+    if current is not None:
+        settle(current, at=at)
+        return _changed(current, wanted, at=at)
+    _give_hook(wanted)
+    wanted.save()
+    return wanted
 
 
 def _rule_of(wish: dict[str, Any]) -> Schedule.Rule:

@@ -176,6 +176,7 @@ KEYS = st.sampled_from(
         "schedule.cron",
         "[run]",
         "[[run]]",
+        "[[schedules]]",
         "x",
     ]
 )
@@ -199,7 +200,74 @@ def test_parse_refuses_or_answers_with_known_keys(content):
 
     assert set(found) <= {
         "entry", "title", "summary", "slug", "kind", "audience", "timezone", "run", "schedule",
+        "schedules",
     }  # fmt: skip
+
+
+SCHEDULES = """\
+[[schedules]]
+cron = "0  7 * * 1-5"
+timezone = "Europe/Berlin"
+
+[[schedules]]
+name = "closing"
+workday = -1
+period = "quarter"
+at = "06:30"
+calendar = "germany"
+fresh_by = "08:00"
+priority = "high"
+
+[[schedules]]
+name = "follow"
+after = ["claims", "orders:emea"]
+needs = "any"
+paused = true
+"""
+
+
+def test_schedules_are_read_as_they_stand_there():
+    plain, closing, follow = manifest.parse(SCHEDULES.encode())["schedules"]
+
+    assert plain == {
+        "name": "default",
+        "variant": "default",
+        "cron": "0 7 * * 1-5",
+        "timezone": "Europe/Berlin",
+    }
+    assert (closing["workday"], closing["at"], closing["priority"]) == (-1, "06:30", "high")
+    assert (follow["after"], follow["paused"]) == (["claims", "orders:emea"], True)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("[[schedules]]\nname = 'a'", "schedules.cron", 1),
+        ("[[schedules]]\ncron = '0 7 * * *'\nevery_minutes = 5", "schedules.every_minutes", 3),
+        ("[[schedules]]\narrival = true\n[[schedules]]\narrival = true", "schedules.name", 3),
+        ("[schedule]\nevery_minutes = 5\n[[schedules]]\narrival = true", "schedules.name", 3),
+        ("[[schedules]]\ncron = '0 25 * * *'", "schedules.cron", 2),
+        ("[[schedules]]\nworkday = 0\nat = '07:00'", "schedules.workday", 2),
+        ("[[schedules]]\nworkday = 1", "schedules.at", 1),
+        ("[[schedules]]\nworkday = 1\nat = '7:00'", "schedules.at", 3),
+        ("[[schedules]]\nevery_minutes = 5\nat = '07:00'", "schedules.at", 3),
+        ("[[schedules]]\nevery_minutes = 5\nneeds = 'any'", "schedules.needs", 3),
+        ("[[schedules]]\nevery_minutes = 5\non_holidays = 'skip'", "schedules.calendar", 1),
+        ("[[schedules]]\narrival = true\non_holidays = 'skip'", "schedules.on_holidays", 3),
+        ("[[schedules]]\narrival = false", "schedules.arrival", 2),
+        ("[[schedules]]\nafter = []", "schedules.after", 2),
+        ("[[schedules]]\nafter = ['A b']", "schedules.after", 2),
+        ("[[schedules]]\nafter = ['a', 'a']", "schedules.after", 2),
+        ("[[schedules]]\narrival = true\npriority = 1", "schedules.priority", 3),
+        ("[[schedules]]\narrival = true\nretries = 11", "schedules.retries", 3),
+        ("[[schedules]]\narrival = true\n\nretry = 1", "schedules.retry", 4),
+        ("[[schedules]]\narrival = true\nname = 'A'", "schedules.name", 3),
+        ("[[schedules]]\narrival = true\ntimezone = 'Mars'", "schedules.timezone", 3),
+        ("schedules = 3", "schedules", 1),
+    ],
+)
+def test_refusal_of_a_schedule_names_key_and_line(text, key, line):
+    assert f"(line {line}): {key} " in refusal_of(text)
 
 
 CHECKS = """\

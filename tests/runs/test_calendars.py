@@ -105,11 +105,14 @@ def test_change_leaves_what_is_due_already(daily: Schedule, bavaria: Calendar, a
     assert daily.next_due_at == datetime(2026, 11, 16, 7, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
 def test_change_that_would_end_a_schedule_is_refused(
-    counting: Variant, alice: User, bavaria: Calendar, ada: User
+    counting: Variant, alice: User, bavaria: Calendar, ada: User, is_paused: bool
 ) -> None:
     wish = {"cron": "0 7 * * 1", "calendar": bavaria, "on_holidays": "skip"}
-    schedules.set_schedule(counting, **wish, by=alice, at=MONDAY)
+    schedule = schedules.set_schedule(counting, **wish, by=alice, at=MONDAY)
+    if is_paused:
+        schedules.pause(schedule, by=alice, at=MONDAY)
 
     with pytest.raises(BadCalendar, match="“Counting” would never be refreshed"):
         calendars.change_calendar(bavaria, weekend=[0], by=ada, at=MONDAY)
@@ -166,12 +169,14 @@ def test_pages_show_days_off_and_let_admins_change_them(
         follow=True,
     ).content.decode()
     listed = client.get("/operations/calendars/").content.decode()
+    form = client.get(f"/operations/calendars/{bavaria.pk}/change/").content.decode()
 
     bavaria.refresh_from_db()
     assert (bavaria.closed, bavaria.fiscal_first_month) == ([["2027-02-08", "Carnival"]], 4)
     assert "Counting" in saved
     assert "Christmas Day" in saved
     assert "Public holidays of DE, BY" in listed
+    assert form.count("checked") == 2
 
 
 def test_form_says_what_is_wrong_and_page_what_follows(

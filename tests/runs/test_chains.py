@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
+from django.db import transaction
 
 from portal.accounts.models import User
 from portal.publishing.models import Audience, AuditEvent, Publication, Variant
@@ -12,6 +15,8 @@ from portal.runs import chains, hooks, rules, schedules
 from portal.runs.models import Schedule
 from portal.runs.rules import BadSchedule
 from tests import factories
+from tests.machine import wait_until
+from tests.publishing.test_concurrency import Elsewhere, held_up
 from tests.runs.conftest import MONDAY
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +170,37 @@ def test_hook_goes_with_the_rule(counting: Variant, alice: User) -> None:
     changed = schedules.set_schedule(counting, every_minutes=5, by=alice, at=MONDAY)
 
     assert (changed.hook, changed.hook_ciphertext) == (None, "")
+
+
+def test_signing_keys_are_sealed_again_with_a_new_key(
+    counting: Variant, alice: User, settings: LazySettings
+) -> None:
+    former, newer = (Fernet.generate_key().decode() for _ in range(2))
+    settings.SECRETS_KEYS = [former]
+    schedule = schedules.set_schedule(counting, rule="arrival", by=alice, at=MONDAY)
+    key = hooks.open_key(schedule)
+    settings.SECRETS_KEYS = [newer, former]
+
+    unreadable = hooks.rotate(by=None, at=MONDAY)
+
+    settings.SECRETS_KEYS = [newer]
+    schedule.refresh_from_db()
+    assert (unreadable, hooks.open_key(schedule)) == ([], key)
+    settings.SECRETS_KEYS = [former]
+    assert hooks.rotate(by=None, at=MONDAY) == [schedule]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_that_save_at_once_close_no_circle(made: Make, alice: User) -> None:
+    a, b = made("a"), made("b")
+    late = Elsewhere(lambda: wait(b, a, by=alice))
+
+    with transaction.atomic():
+        wait(a, b, by=alice)
+        late.start()
+        wait_until(held_up)
+    late.join()
+
+    assert isinstance(late.outcome, BadSchedule)
+    assert list(Schedule.objects.values_list("variant", flat=True)) == [a.pk]

@@ -156,3 +156,20 @@ def test_list_of_runs_agrees_with_the_right_to_each(
 def test_usual_time_is_the_median_of_good_runs(counting: Variant) -> None:
     assert usual_seconds([]) is None
     assert usual_seconds(Run.objects.all()) is None
+
+
+def test_state_tells_the_soonest_due_time_else_what_it_waits_for(
+    counting: Variant, alice: User
+) -> None:
+    schedules.set_schedule(counting, name="data", rule="arrival", by=alice, at=MONDAY)
+    waiting = state_of(counting, at=MONDAY)
+
+    for name, minutes in (("slow", 600), ("fast", 5)):
+        schedules.set_schedule(counting, name=name, every_minutes=minutes, by=alice, at=MONDAY)
+    clocked = state_of(counting, at=MONDAY)
+
+    assert (waiting.in_words, waiting.next_due_at) == ("When data arrive", None)
+    assert (clocked.in_words, clocked.next_due_at) == (
+        "Every 5 minutes",
+        MONDAY + timedelta(minutes=5),
+    )

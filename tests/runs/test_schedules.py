@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from portal.accounts.models import User
 from portal.publishing.models import AuditEvent, Variant
-from portal.runs import schedules
+from portal.runs import declared, schedules
 from portal.runs.models import Schedule
 from portal.runs.rules import BadSchedule, due_times, explain, next_times
 from tests.runs.conftest import MONDAY
@@ -147,7 +147,7 @@ def test_rule_that_cannot_be_followed_is_refused(
 
 @pytest.mark.django_db
 def test_manifest_makes_a_schedule_in_the_publications_zone(counting: Variant, alice: User) -> None:
-    schedules.apply_manifest(counting, {"cron": "0 7 * * *"}, alice, MONDAY)
+    declared.apply_manifest(counting, [{"cron": "0 7 * * *"}], [], alice, MONDAY)
 
     schedule = Schedule.objects.get()
     assert schedule.timezone == counting.publication.timezone
@@ -158,9 +158,10 @@ def test_manifest_makes_a_schedule_in_the_publications_zone(counting: Variant, a
 def test_manifest_with_the_same_rule_leaves_the_schedule_alone(
     counting: Variant, alice: User
 ) -> None:
-    schedules.apply_manifest(counting, {"every_minutes": 2}, alice, MONDAY)
+    later = MONDAY + timedelta(minutes=1)
+    declared.apply_manifest(counting, [{"every_minutes": 2}], [], alice, MONDAY)
 
-    schedules.apply_manifest(counting, {"every_minutes": 2}, alice, MONDAY + timedelta(minutes=1))
+    declared.apply_manifest(counting, [{"every_minutes": 2}], [], alice, later)
 
     assert Schedule.objects.get().starts_at == MONDAY
 

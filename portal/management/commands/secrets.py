@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.accounts.models import Team, User
 from portal.management.plain import PlainCommand
-from portal.runs import queries, vault
+from portal.runs import hooks, queries, vault
 from portal.runs import secrets as actions
 from portal.runs.models import Secret
 
@@ -67,11 +67,14 @@ class Command(PlainCommand):
         self.stdout.write(f"{secret} is set. Runs that start from now on get this value.")
 
     def _rotate(self) -> None:
-        unreadable = actions.rotate(by=None, at=timezone.now())
+        now = timezone.now()
+        unreadable, hooked = actions.rotate(by=None, at=now), hooks.rotate(by=None, at=now)
         count = Secret.objects.count() - len(unreadable)
         self.stdout.write(f"Encrypted with the first key: {count}.")
-        if unreadable:
-            names = ", ".join(secret.name for secret in unreadable)
+        lost = [secret.name for secret in unreadable]
+        lost += [f"the signing key of “{one.variant.publication}”" for one in hooked]
+        if lost:
+            names = ", ".join(lost)
             self.refuse(
                 f"No key opens {names}. Add the former key to BROADSHEET_SECRETS_KEY_FALLBACKS and "
                 "rotate again, or set them again."

@@ -99,7 +99,8 @@ def _remove(request: HttpRequest, calendar: Calendar) -> HttpResponse:
 
 
 def _form_page(request: HttpRequest, form: CalendarForm, calendar: Calendar | None) -> HttpResponse:
-    context = {"form": form, "calendar": calendar}
+    weekend = [str(day) for day in form["weekend"].value() or []]
+    context = {"form": form, "calendar": calendar, "weekend": weekend}
     status = 422 if form.is_bound else 200
     return render(request, "runs/calendar_form.html", context, status=status)
 
