@@ -21,7 +21,6 @@ from portal.runs import schedules
 from portal.runs.models import Run, Schedule
 from tests import factories
 from tests.factories import MONDAY
-from tests.rows import breaks
 
 Reading = Callable[[User], Client]
 PAGE = "/reports/weekly-sales/"
@@ -258,26 +257,6 @@ def test_embed_of_a_removed_variant_goes_blank_but_one_of_an_edition_stays(
 
     assert stranger.get(embeds.embed_url(latest)).status_code == 410
     assert stranger.get(embeds.embed_url(exact)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"slug": "asia", "removed_at": MONDAY},
-        {"slug": "default", "removed_at": MONDAY, "removed_by": True},
-    ],
-)
-def test_variant_removed_has_who_and_when_holds(
-    sales: Publication, alice: User, change: dict[str, Any]
-) -> None:
-    save(sales)
-    change = change | ({"removed_by": alice} if "removed_by" in change else {})
-    slug = change.pop("slug")
-
-    breaks(
-        "variant_removed_has_who_and_when",
-        lambda: sales.variants.filter(slug=slug).update(**change),
-    )
 
 
 # ---- new versions ----
