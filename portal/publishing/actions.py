@@ -100,6 +100,13 @@ class TooManyVariants(PublishingError):
     code = "too_many_variants"
 
 
+class VariantGone(PublishingError):
+    """The variant was removed, or its publication was."""
+
+    code = "removed"
+    status = 410
+
+
 class MadeByReport(PublishingError):
     """A chart or table that the runs of a report make is only changed by way of that report."""
 
@@ -249,13 +256,16 @@ def roll_back(edition: Edition, *, by: User, at: datetime, reason: str) -> Publi
     """Show an archived edition again, and refresh its version from now on.
 
     :raises NoteMissing: without a reason.
+    :raises VariantGone: when its variant was removed.
     :raises PermissionDenied: when the person may not publish there.
     """
     require_edit(by, edition.publication)
     if not reason.strip():
         raise NoteMissing("Say why readers should see this edition again.")
     lock_publication(edition.publication_id)  # before its variants, as whoever publishes does
-    Variant.objects.filter(pk=edition.variant_id).update(version=edition.version_id)
+    live = Variant.objects.filter(pk=edition.variant_id).live()
+    if live.update(version=edition.version_id) != 1:
+        raise VariantGone(f"The variant of edition {edition} was removed.")
     return publish(edition, by=by, at=at, reason=reason)
 
 

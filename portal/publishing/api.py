@@ -29,7 +29,7 @@ class VariantIn(Schema):
     """A variant to save."""
 
     slug: str = Field("", description="End of its link; made of the title when it is empty")
-    title: str
+    title: str = ""
     parameters: dict[str, Any] = Field(
         {}, description="By name; what is left out follows the default. Dates may be relative"
     )

@@ -13,6 +13,7 @@ from portal.publishing.actions import (
     MOST_VARIANTS,
     PublishingError,
     TooManyVariants,
+    VariantGone,
     lock_publication,
     require_no_part,
 )
@@ -56,13 +57,6 @@ class OnlyDefaults(PublishingError):
 
     code = "only_defaults"
     status = 409
-
-
-class VariantGone(PublishingError):
-    """It was removed, or its publication was."""
-
-    code = "removed"
-    status = 410
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from portal.accounts.models import User
 from portal.publishing import plugs
 from portal.publishing.models import Variant
 from portal.runs import actions, schedules
-from portal.runs.models import ACTIVE
+from portal.runs.models import Run
 
 
 def hear(announcement: plugs.Announcement) -> None:
@@ -19,8 +19,15 @@ def hear(announcement: plugs.Announcement) -> None:
 
 @transaction.atomic
 def stop_removed(variant: Variant, *, by: User, at: datetime) -> None:
-    """End the schedules and runs of a variant that was removed."""
+    """End the schedules and runs of a variant that was removed.
+
+    What is running is only stopped after the commit: it may be about to publish, which holds its row and waits for the
+    publication that whoever removes holds.
+    """
     for schedule in schedules.running(variant):
         schedules.end(schedule, by=by, at=at)
-    for run in variant.runs.filter(state__in=ACTIVE).select_related("variant__publication"):
+    runs = variant.runs.select_related("variant__publication")
+    for run in runs.filter(state=Run.State.QUEUED):
         actions.cancel_run(run, by=by, at=at)
+    going = list(runs.filter(state=Run.State.RUNNING))
+    transaction.on_commit(lambda: [actions.cancel_run(run, by=by, at=at) for run in going])

@@ -119,3 +119,17 @@ def test_embed_grant_constraint_holds(
     )
 
     breaks(name, lambda: EmbedGrant.objects.update(**change))
+
+
+@pytest.mark.parametrize(("slug", "by"), [("emea", False), ("default", True)])
+def test_variant_removed_has_who_and_when_holds(
+    sales: Publication, alice: User, slug: str, by: bool
+) -> None:
+    """And the default variant is never removed."""
+    Variant.objects.get_or_create(publication=sales, slug=slug)
+    change = {"removed_at": MONDAY} | ({"removed_by": alice} if by else {})
+
+    breaks(
+        "variant_removed_has_who_and_when",
+        lambda: sales.variants.filter(slug=slug).update(**change),
+    )

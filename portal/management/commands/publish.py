@@ -12,7 +12,7 @@ from portal.accounts.models import Team
 from portal.common.storage import OutOfSpace
 from portal.management.files import files_at
 from portal.management.plain import REFUSED, WRONG_USE, PlainCommand
-from portal.publishing import actions, links, uploads
+from portal.publishing import actions, links, queries, uploads
 from portal.publishing.formats import Refused
 from portal.publishing.models import Audience, Kind, Version
 
@@ -106,6 +106,8 @@ class Command(PlainCommand):
         for name in ("link", "edition_link", "run_link"):
             if facts[name]:
                 self.stdout.write(f"  {name.removesuffix('_link'):8} {facts[name]}")
+        for trouble in facts["troubles"]:
+            self.stderr.write(trouble)
         kept = [name for name in SET_ONCE if options[name]]
         if kept and (not changed or version.number != "1.0"):
             self.stderr.write(
@@ -130,6 +132,10 @@ def _facts(version: Version, *, changed: bool) -> dict[str, Any]:
         "version": version.number,
         "edition": edition.number if edition else None,
         "run": run.pk if run else None,
+        "troubles": [
+            f"“{variant}” keeps its last edition. {trouble}"
+            for variant, trouble in queries.troubles(publication)
+        ],
         "link": links.url_of(publication),
         "edition_link": links.url_of(publication, edition=edition.number) if edition else "",
         "run_link": f"{settings.PORTAL_ORIGIN}/operations/runs/{run.pk}/" if run else "",
