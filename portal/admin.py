@@ -57,11 +57,13 @@ class MembershipInline(Inline):
 
 @admin.register(User)
 class PersonAdmin(People):
-    """People with their role and teams. Closing an account keeps what it published."""
+    """People with their role and teams. Accounts are closed and opened under Operations, People: what
+    somebody owns is handed over there, and the record says who did it."""
 
     list_display = ("username", "first_name", "last_name", "email", "role", "is_active")
     list_filter = ("role", "is_active", "teams")
     inlines = (MembershipInline,)
+    readonly_fields = ("is_active",)
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),

@@ -14,6 +14,7 @@ from portal.notifications.letters import edition_link, link_of, run_link
 from portal.notifications.models import OutboxMessage, Webhook
 from portal.publishing.links import url_of
 from portal.publishing.models import Audience, Edition, Publication, Variant
+from portal.publishing.permissions import is_gone
 from portal.publishing.plugs import (
     Announcement,
     Late,
@@ -49,7 +50,7 @@ def note(announcement: Announcement) -> int:
     """Write a message for every webhook that wants it; returns how many."""
     publication = _publication(announcement)
     webhooks = _listening(publication)
-    if not webhooks:
+    if not webhooks or is_gone(publication):
         return 0
     told = _told(announcement)
     if told is None:

@@ -165,11 +165,11 @@ def _hand_over(person: User, to: User, by: User, at: datetime) -> int:
     return sum(move(person, to, by, at) for move in movers)
 
 
-def _locked(*people: User | None) -> dict[int, User]:
-    """These people and all admins as they are now, held until the transaction ends, by key."""
-    owned = Publication.objects.filter(owner__in=[one for one in people if one][:1])
-    list(owned.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    keys = [one.pk for one in people if one is not None]
+def _locked(person: User, *others: User | None) -> dict[int, User]:
+    """These people and all admins as they are now, by key: held with what the first owns until the end."""
+    owned = Publication.objects.filter(owner=person).select_for_update(no_key=True)
+    list(owned.order_by("pk").values_list("pk"))
+    keys = [one.pk for one in (person, *others) if one is not None]
     wanted = Q(pk__in=keys) | Q(role=Role.ADMIN) | Q(is_superuser=True)
     locked = User.objects.select_for_update(no_key=True).filter(wanted).order_by("pk")
     return {one.pk: one for one in locked}

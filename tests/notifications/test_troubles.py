@@ -202,3 +202,14 @@ def test_fault_of_the_platform_is_told_to_admins_gathered_over_everything(
     assert first.publication is None
     assert gathered.subject == "Broadsheet itself: 1 more failure since 07:12"
     assert len(to("alice")) == 2
+
+
+def test_failure_of_what_has_no_active_owner_is_told_to_admins(newsroom: Newsroom) -> None:
+    newsroom.publish("one")
+    newsroom.person("ada", Role.ADMIN)
+    type(newsroom.alice).objects.filter(username="alice").update(is_active=False)
+
+    newsroom.fail(at=SEVEN)
+
+    assert to("alice") == []
+    assert [message.subject for message in to("ada")] == ["Weekly sales: the refresh failed"]
