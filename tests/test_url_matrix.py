@@ -67,6 +67,10 @@ ROWS = {
     "upload": Row("authors", FORM),
     "operations": Row("signed in"),
     "runs": Row("authors", lists="changes"),
+    "queue": Row("authors", FORM, lists="changes"),
+    "queue-live": Row("authors", lists="changes"),
+    "limits": Row("admins", FORM),
+    "workers": Row("admins"),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),
     "publication": Row("viewers"),
@@ -256,7 +260,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs"])
+@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs"])
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

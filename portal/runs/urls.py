@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from portal.runs.views import limits, queue, schedules, secrets, workers
 from portal.runs.views import runs as views
-from portal.runs.views import schedules, secrets
 
 urlpatterns = [
     path("operations/", views.operations, name="operations"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
+    path("operations/queue/", queue.queue_page, name="queue"),
+    path("operations/queue/live/", queue.queue_live, name="queue-live"),
+    path("operations/limits/", limits.limits_page, name="limits"),
+    path("operations/workers/", workers.workers_page, name="workers"),
     path("operations/secrets/", secrets.secrets_page, name="secrets"),
     path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
     path("<kind:kind>/<slug:slug>/run/", views.run_now, name="run-now"),
