@@ -74,6 +74,10 @@ ROWS = {
     "calendar": Row("authors"),
     "new-calendar": Row("admins", FORM),
     "change-calendar": Row("admins", FORM),
+    "queue": Row("authors", FORM, lists="changes"),
+    "queue-live": Row("authors", lists="changes"),
+    "limits": Row("admins", FORM),
+    "workers": Row("admins"),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),
     "publication": Row("viewers"),
@@ -313,7 +317,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs"])
+@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs"])
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

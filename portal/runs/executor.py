@@ -1,6 +1,6 @@
 """How the rooms below reach this one: registered when the app is ready."""
 
-from portal.common import health
+from portal.common import health, ticks
 from portal.publishing import plugs
 from portal.runs import (
     actions,
@@ -11,6 +11,7 @@ from portal.runs import (
     parts,
     pulse,
     removals,
+    workers,
 )
 
 
@@ -26,3 +27,5 @@ def register() -> None:
     health.register("database", pulse.check_database)
     health.register("ticker", pulse.check_ticker, needed=False)
     health.register("isolation", isolation.check_isolation, needed=False)
+    health.register("workers", workers.check_workers, needed=False)
+    ticks.register(workers.forget)

@@ -4,6 +4,7 @@ from django import forms
 
 from portal.accounts.models import Team
 from portal.publishing.names import LONGEST_VARIABLE
+from portal.runs.models import Limit
 
 
 class SecretForm(forms.Form):
@@ -19,6 +20,14 @@ class SecretForm(forms.Form):
 
     def clean_value(self) -> str:
         return as_typed(self.cleaned_data["value"])
+
+
+class LimitForm(forms.Form):
+    """How many may go at once. What else it may be, `limits.set_limit` judges."""
+
+    of = forms.ChoiceField(choices=Limit.Of)
+    name = forms.CharField(max_length=50)
+    most = forms.IntegerField(min_value=1, max_value=1000)
 
 
 def as_typed(text: str) -> str:

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import Http404
 
 from portal.accounts.models import User
@@ -13,6 +14,7 @@ from portal.publishing.links import find_variant as find_variant  # whoever asks
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
 from portal.runs.models import ACTIVE, Promise, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
+from portal.runs.queue import ORDER
 from portal.runs.rules import explain
 
 LATE = timedelta(minutes=5)
@@ -77,6 +79,46 @@ def runs_for(user: User) -> QuerySet[Run]:
         "variant__publication", "version", "edition__publication", "requested_by", "slot__schedule"
     )
     return runs.filter(variant__publication__in=Publication.objects.editable_by(user))
+
+
+def queued_for(
+    user: User, *, at: datetime, queue: str = "", team: str = "", state: str = ""
+) -> QuerySet[Run]:
+    """The person's runs that wait, first the next, with all that tells why; of a queue, a team, ready or held back."""
+    held = Q(not_before__gt=at)
+    states = {"held": held, "ready": ~held}
+    wanted = Q(queue=queue) if queue else Q()
+    wanted &= Q(variant__publication__team__slug=team) if team else Q()
+    runs = runs_for(user).filter(wanted & states.get(state, Q()), state=Run.State.QUEUED)
+    return runs.select_related(
+        "variant__publication__team",
+        "version",
+        "requested_by",
+        "slot__schedule",
+        "backfill__schedule",
+        "rerun_of",
+    ).order_by(*ORDER)
+
+
+def count_queued(user: User) -> dict[str, Any]:
+    """How many wait: the person's, those of others, and since when the first of all does."""
+    everything = Run.objects.filter(state=Run.State.QUEUED).aggregate(
+        count=Count("pk"), since=Min("queued_at")
+    )
+    own = runs_for(user).filter(state=Run.State.QUEUED).count()
+    return {"own": own, "others": everything["count"] - own, "since": everything["since"]}
+
+
+def queue_choices(user: User) -> dict[str, list[str]]:
+    """The queues and teams of the person's runs that wait."""
+    runs = runs_for(user).filter(state=Run.State.QUEUED).select_related(None).order_by()
+    teams = runs.exclude(variant__publication__team=None)
+    return {
+        "queues": sorted(runs.values_list("queue", flat=True).distinct()),
+        "teams": sorted(
+            teams.values_list("variant__publication__team__slug", flat=True).distinct()
+        ),
+    }
 
 
 def find_run(user: User, pk: int) -> Run:

@@ -2,12 +2,15 @@
 
 import os
 import socket
+from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.utils import timezone
 
 from portal.common.tasks import background_task
-from portal.runs import director, isolation, tools
+from portal.runs import director, isolation, tools, workers
+
+_pulses: list[workers.Pulse] = []
 
 
 @background_task
@@ -21,3 +24,17 @@ def look_around(**_: object) -> None:
     """Before the first run, and inherited by the processes that execute them."""
     isolation.survey(at=timezone.now())
     tools.survey(at=timezone.now())
+
+
+@worker_ready.connect
+def begin_to_tell(sender: Any = None, **_: object) -> None:
+    """From now on the pages see this worker, until it says that it stops."""
+    pulse = workers.Pulse(slots=getattr(sender.controller, "concurrency", 1) or 1)
+    _pulses[:] = [pulse]
+    pulse.start()
+
+
+@worker_shutdown.connect
+def say_goodbye(**_: object) -> None:
+    for pulse in _pulses:
+        pulse.stop()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.runs.views import arrivals, calendars, schedules, secrets
+from portal.runs.views import arrivals, calendars, limits, queue, schedules, secrets, workers
 from portal.runs.views import runs as views
 
 urlpatterns = [
@@ -13,6 +13,10 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
+    path("operations/queue/", queue.queue_page, name="queue"),
+    path("operations/queue/live/", queue.queue_live, name="queue-live"),
+    path("operations/limits/", limits.limits_page, name="limits"),
+    path("operations/workers/", workers.workers_page, name="workers"),
     path("operations/calendars/", calendars.calendars_page, name="calendars"),
     path("operations/calendars/new/", calendars.new_calendar, name="new-calendar"),
     path("operations/calendars/<int:pk>/", calendars.calendar_page, name="calendar"),

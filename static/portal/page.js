@@ -1,5 +1,5 @@
 // Small comforts that every page has: dialogs in browsers without invoker commands, copy buttons, menus that
-// close, "/".
+// close, lists that hold still, "/".
 "use strict";
 
 const hasInvokers = "commandForElement" in HTMLButtonElement.prototype;
@@ -40,6 +40,12 @@ for (const happening of ["click", "focusin"]) {
     }
   });
 }
+
+// A list that refreshes itself holds still while something in it is ticked.
+document.addEventListener("htmx:before:request", (event) => {
+  const list = event.target.closest("[data-holds-still]");
+  if (list?.querySelector("input:checked")) event.preventDefault();
+});
 
 for (const button of document.querySelectorAll("[data-copies]")) button.hidden = false;
 
