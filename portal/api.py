@@ -13,6 +13,7 @@ from portal.common.errors import CSRF_FAILED, FORBIDDEN, NOT_FOUND
 from portal.common.refusals import Refused
 from portal.common.text import one_line
 from portal.runs.api.runs import router as runs
+from portal.runs.api.schedules import router as schedules
 
 STALE = Refused(
     CSRF_FAILED.code,
@@ -48,6 +49,7 @@ api = NinjaAPI(
     auth=who_asks,
 )
 api.add_router("/runs", runs)
+api.add_router("/schedules", schedules)
 
 
 @api.exception_handler(AuthenticationError)

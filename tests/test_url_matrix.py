@@ -22,8 +22,8 @@ from portal.accounts.models import Role, Team, User
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import secrets
-from portal.runs.models import Run, Secret
+from portal.runs import schedules, secrets
+from portal.runs.models import Backfill, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -86,6 +86,9 @@ ROWS = {
     "revoke-embed": Row("editors", DO),
     "run-now": Row("editors", DO),
     "schedule": Row("editors", FORM),
+    "plan-backfill": Row("editors", FORM),
+    "backfill": Row("editors"),
+    "cancel-backfill": Row("editors", DO),
     "run": Row("editors"),
     "run-live": Row("editors"),
     "run-log": Row("editors"),
@@ -98,6 +101,15 @@ ROWS = {
     "api:run-log": Row("editors"),
     "api:cancel-run": Row("editors", DO),
     "api:run-again": Row("editors", DO),
+    "api:schedules": Row("authors", lists="changes"),
+    "api:schedule": Row("editors"),
+    "api:schedule-times": Row("editors"),
+    "api:schedule-slots": Row("editors"),
+    "api:pause-schedule": Row("editors", DO),
+    "api:resume-schedule": Row("editors", DO),
+    "api:run-schedule": Row("editors", DO),
+    "api:schedule-arrivals": Row("editors", DO),
+    "api:schedule-backfill": Row("editors", FORM),
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
 
@@ -123,6 +135,7 @@ class Shop:
     run: Run
     grant: EmbedGrant
     secret: Secret
+    backfill: Backfill
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -141,7 +154,12 @@ class Shop:
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
 
     def _key(self, name: str) -> int:
-        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
+        keys = {"revoke-embed": self.grant.pk, "secret": self.secret.pk}
+        if "backfill" in name:
+            keys[name] = self.backfill.pk
+        if name.startswith("api:") and ("schedule" in name or "backfill" in name):
+            keys[name] = self.backfill.schedule_id
+        return keys.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -173,7 +191,11 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         at=MONDAY,
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, people)
+    schedule = schedules.set_schedule(edition.variant, every_minutes=1440, by=owner, at=MONDAY)
+    backfill = Backfill.objects.create(
+        schedule=schedule, first_at=MONDAY, last_at=MONDAY, by=owner, at=MONDAY
+    )
+    return Shop(edition, Run.objects.get(), grant, secret, backfill, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -258,7 +280,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs"])
+@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs", "api:schedules"])
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

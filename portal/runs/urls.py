@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.runs.views import arrivals, schedules, secrets
+from portal.runs.views import arrivals, backfills, schedules, secrets
 from portal.runs.views import runs as views
 
 urlpatterns = [
@@ -13,6 +13,10 @@ urlpatterns = [
     path("operations/runs/<int:pk>/log/", views.run_log, name="run-log"),
     path("operations/runs/<int:pk>/cancel/", views.cancel_run, name="cancel-run"),
     path("operations/runs/<int:pk>/again/", views.run_again, name="run-again"),
+    path("operations/backfills/<int:pk>/", backfills.backfill, name="backfill"),
+    path(
+        "operations/backfills/<int:pk>/cancel/", backfills.cancel_backfill, name="cancel-backfill"
+    ),
     path("operations/secrets/", secrets.secrets_page, name="secrets"),
     path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
     path("hooks/arrivals/<slug:hook>/", arrivals.arrive, name="arrival"),
@@ -21,6 +25,11 @@ urlpatterns = [
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",
         views.version_environment,
         name="version-environment",
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/schedule/backfill/",
+        backfills.plan_backfill,
+        name="plan-backfill",
     ),
     path("<kind:kind>/<slug:slug>/schedule/", schedules.schedule, name="schedule"),
 ]
