@@ -14,6 +14,7 @@ from portal.common.refusals import Refused
 from portal.common.text import one_line
 from portal.publishing.api import router as variants
 from portal.runs.api.runs import router as runs
+from portal.runs.api.schedules import router as schedules
 
 STALE = Refused(
     CSRF_FAILED.code,
@@ -50,6 +51,7 @@ api = NinjaAPI(
 )
 api.add_router("/runs", runs)
 api.add_router("/publications", variants)
+api.add_router("/schedules", schedules)
 
 
 @api.exception_handler(AuthenticationError)

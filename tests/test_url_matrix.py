@@ -25,8 +25,8 @@ from portal.notifications.webhooks import create_webhook
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import calendars, secrets
-from portal.runs.models import Calendar, Run, Secret
+from portal.runs import calendars, schedules, secrets
+from portal.runs.models import Backfill, Calendar, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -109,6 +109,9 @@ ROWS = {
     "revoke-embed": Row("editors", DO),
     "run-now": Row("editors", DO),
     "schedule": Row("editors", FORM),
+    "plan-backfill": Row("editors", FORM),
+    "backfill": Row("editors"),
+    "cancel-backfill": Row("editors", DO),
     "run": Row("editors"),
     "run-live": Row("editors"),
     "run-log": Row("editors"),
@@ -124,8 +127,19 @@ ROWS = {
     "api:list-variants": Row("editors", FORM),
     "api:one-variant": Row("editors", ("get", "patch", "delete")),
     "api:run-variant": Row("editors", DO),
+    "api:schedules": Row("authors", lists="changes"),
+    "api:schedule": Row("editors"),
+    "api:schedule-times": Row("editors"),
+    "api:schedule-slots": Row("editors"),
+    "api:pause-schedule": Row("editors", DO),
+    "api:resume-schedule": Row("editors", DO),
+    "api:run-schedule": Row("editors", DO),
+    "api:schedule-arrivals": Row("editors", DO),
+    "api:schedule-backfill": Row("editors", FORM),
+    "api:start-backfill": Row("editors", FORM),  # the same address
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
+SAID = {"edition": "1", "first": "2026-11-16T00:00:00Z", "last": "2026-11-17T00:00:00Z"}
 
 
 @dataclass(frozen=True)
@@ -151,6 +165,7 @@ class Shop:
     secret: Secret
     calendar: Calendar
     webhook: Webhook
+    backfill: Backfill
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -180,6 +195,10 @@ class Shop:
             "webhook": self.webhook.pk,
             "person": self.people["reader"].pk,
         }
+        if "backfill" in name:
+            keys[name] = self.backfill.pk
+        if name.startswith("api:") and ("schedule" in name or "backfill" in name):
+            keys[name] = self.backfill.schedule_id
         return keys.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
@@ -220,7 +239,11 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         by=people["admin"],
         at=MONDAY,
     )
-    return Shop(edition, Run.objects.get(), grant, secret, calendar, webhook, people)
+    schedule = schedules.set_schedule(edition.variant, every_minutes=1440, by=owner, at=MONDAY)
+    backfill = Backfill.objects.create(
+        schedule=schedule, first_at=MONDAY, last_at=MONDAY, by=owner, at=MONDAY
+    )
+    return Shop(edition, Run.objects.get(), grant, secret, calendar, webhook, backfill, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -254,6 +277,13 @@ def body_for(route: Route, method: str) -> dict[str, str]:
     """How the body is sent: to the API as JSON, or what is wrong with it would be all that is told."""
     is_json = route.name.startswith("api:") and method != "get"
     return {"content_type": "application/json"} if is_json else {}
+
+
+def ask(browser: Client, method: str, path: str) -> HttpResponse:
+    """Ask with all that some address wants: what is missing is told before it is looked at who asks."""
+    if method == "post" and path.startswith("/api/"):
+        return browser.post(path, SAID, content_type="application/json")
+    return getattr(browser, method)(path, SAID)
 
 
 def answer(response: HttpResponse) -> str:
@@ -294,6 +324,7 @@ def test_every_route_lets_in_whom_its_row_says(shop: Shop) -> None:
             for name in PEOPLE:
                 browser, asked = shop.browser(name, PORTAL), body_for(route, method)
                 response = getattr(browser, method)(path, {"edition": "1"}, **asked)
+                response = ask(shop.browser(name, PORTAL), method, path)
                 got, wanted = answer(response), expected(row, audience, name)
                 tells = got in (SIGN_IN, NOT_FOUND) and names_it(response)
                 if got != wanted or tells:
@@ -318,6 +349,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs"])
+@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs", "api:schedules"])
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

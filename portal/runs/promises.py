@@ -4,6 +4,7 @@ It is kept when a run that ended well by then, and that readers are shown, was f
 or later: a rerun by hand counts as well. Batches of schedules take the same few queries, however many there are.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,8 @@ from portal.publishing import plugs
 from portal.runs.models import ACTIVE, Promise, Run, Schedule, Slot
 from portal.runs.rules import due_times
 
+logger = logging.getLogger(__name__)
+
 BATCH = 500
 DAY = timedelta(days=1)
 LOOKED_BACK = timedelta(days=3)  # a run that keeps a promise was queued since
@@ -25,6 +28,15 @@ REMEMBERED = timedelta(days=7)  # a late one that comes after that makes nothing
 MOST_DAYS = 800  # looked ahead for a day with a promise
 LAST = 30  # promises or slots that a rate is of
 GOOD = (Run.State.SUCCEEDED, Run.State.UNCHANGED)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a schedule at its promise: the newest good run by then, and its newest slot."""
+
+    good_for: datetime | None
+    edition: int | None
+    slot: Slot | None
 
 
 def next_promise(schedule: Schedule, *, after: datetime) -> datetime | None:
@@ -79,31 +91,41 @@ def _judge_batch(at: datetime) -> int:
     if not found:
         return 0
     facts = _facts(found)
-    promises = [_judged(schedule, facts[schedule.pk]) for schedule in found]
-    there = set(
-        Promise.objects.filter(
-            schedule__in=found, at__in={promise.at for promise in promises}
-        ).values_list("schedule_id", "at")
-    )
-    fresh = [one for one in promises if (one.schedule_id, one.at) not in there]
+    promises = [
+        one for one in (_verdict(schedule, facts[schedule.pk]) for schedule in found) if one
+    ]
+    fresh = _not_judged_yet(promises)
     Promise.objects.bulk_create(fresh)
     for promise in fresh:
         if promise.state == Promise.State.BROKEN:
             _announce(promise, facts[promise.schedule_id], at)
-    for schedule in found:
-        assert schedule.next_promise_at is not None
-        schedule.next_promise_at = next_promise(schedule, after=schedule.next_promise_at)
     Schedule.objects.bulk_update(found, ["next_promise_at"])
     return len(found)
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a schedule at its promise: the newest good run by then, and its newest slot."""
+def _verdict(schedule: Schedule, facts: Facts) -> Promise | None:
+    """The judgement, and the schedule moves on to its next promise; None when its rule cannot be followed any more."""
+    moment = schedule.next_promise_at
+    assert moment is not None  # it has come
+    schedule.next_promise_at = None
+    try:
+        judged = _judged(schedule, moment, facts)
+        schedule.next_promise_at = next_promise(schedule, after=moment)
+    except Exception:  # people wrote the rule; whatever it does, the others are judged
+        logger.exception("promise_failed schedule=%s", schedule.pk)
+        return None
+    return judged
 
-    good_for: datetime | None
-    edition: int | None
-    slot: Slot | None
+
+def _not_judged_yet(promises: list[Promise]) -> list[Promise]:
+    """Without those that are there: the clock was set back, or the promise was changed."""
+    there = set(
+        Promise.objects.filter(
+            schedule__in=[one.schedule_id for one in promises],
+            at__in={one.at for one in promises},
+        ).values_list("schedule_id", "at")
+    )
+    return [one for one in promises if (one.schedule_id, one.at) not in there]
 
 
 def _facts(found: Sequence[Schedule]) -> dict[int, Facts]:
@@ -130,9 +152,7 @@ def _facts(found: Sequence[Schedule]) -> dict[int, Facts]:
     return {pk: Facts(good_for, edition, slots.get(slot)) for pk, good_for, edition, slot in rows}
 
 
-def _judged(schedule: Schedule, facts: Facts) -> Promise:
-    moment = schedule.next_promise_at
-    assert moment is not None
+def _judged(schedule: Schedule, moment: datetime, facts: Facts) -> Promise:
     wanted = _due_before(schedule, moment)
     is_kept = facts.good_for is not None and facts.good_for >= wanted
     return Promise(

@@ -13,7 +13,16 @@ from portal.accounts.models import User
 from portal.publishing.links import find_variant as find_variant  # whoever asks of runs asks here
 from portal.publishing.models import Publication, Variant
 from portal.publishing.permissions import can_view, require_edit
-from portal.runs.models import ACTIVE, Promise, Run, Schedule, ScheduleUpstream, Secret, SecretGrant
+from portal.runs.models import (
+    ACTIVE,
+    Backfill,
+    Promise,
+    Run,
+    Schedule,
+    ScheduleUpstream,
+    Secret,
+    SecretGrant,
+)
 from portal.runs.queue import ORDER
 from portal.runs.rules import explain
 
@@ -141,6 +150,47 @@ def find_run(user: User, pk: int) -> Run:
     found = runs.filter(pk=pk).first()
     if found is None or not can_view(user, found.variant.publication):
         raise Http404(f"run {pk}")
+    require_edit(user, found.variant.publication)
+    return found
+
+
+def find_backfill(user: User, pk: int) -> Backfill:
+    """
+    :raises Http404: for whoever may not know of the publication.
+    :raises PermissionDenied: for whoever may only read it.
+    """
+    found = (
+        Backfill.objects.select_related("schedule__variant__publication", "by")
+        .filter(pk=pk)
+        .first()
+    )
+    if found is None or not can_view(user, found.schedule.variant.publication):
+        raise Http404(f"backfill {pk}")
+    require_edit(user, found.schedule.variant.publication)
+    return found
+
+
+def schedules_for(user: User) -> QuerySet[Schedule]:
+    """The schedules of what the person may change, those that have ended left out."""
+    schedules = Schedule.objects.exclude(state=Schedule.State.ENDED).select_related(
+        "variant__publication", "variant__version", "calendar", "state_by"
+    )
+    return schedules.filter(variant__publication__in=Publication.objects.editable_by(user))
+
+
+def find_schedule(user: User, pk: int) -> Schedule:
+    """
+    :raises Http404: for whoever may not know of the publication, and for what has ended.
+    :raises PermissionDenied: for whoever may only read it.
+    """
+    found = (
+        Schedule.objects.exclude(state=Schedule.State.ENDED)
+        .select_related("variant__publication", "variant__version", "calendar", "state_by")
+        .filter(pk=pk)
+        .first()
+    )
+    if found is None or not can_view(user, found.variant.publication):
+        raise Http404(f"schedule {pk}")
     require_edit(user, found.variant.publication)
     return found
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from portal.runs.views import arrivals, calendars, limits, queue, schedules, secrets, workers
+from portal.runs.views import (
+    arrivals,
+    backfills,
+    calendars,
+    limits,
+    queue,
+    schedules,
+    secrets,
+    workers,
+)
 from portal.runs.views import runs as views
 
 urlpatterns = [
@@ -23,6 +32,10 @@ urlpatterns = [
     path(
         "operations/calendars/<int:pk>/change/", calendars.change_calendar, name="change-calendar"
     ),
+    path("operations/backfills/<int:pk>/", backfills.backfill, name="backfill"),
+    path(
+        "operations/backfills/<int:pk>/cancel/", backfills.cancel_backfill, name="cancel-backfill"
+    ),
     path("operations/secrets/", secrets.secrets_page, name="secrets"),
     path("operations/secrets/<int:pk>/", secrets.secret_page, name="secret"),
     path("hooks/arrivals/<slug:hook>/", arrivals.arrive, name="arrival"),
@@ -31,6 +44,11 @@ urlpatterns = [
         "<kind:kind>/<slug:slug>/versions/<int:major>.<int:minor>/environment.txt",
         views.version_environment,
         name="version-environment",
+    ),
+    path(
+        "<kind:kind>/<slug:slug>/schedule/backfill/",
+        backfills.plan_backfill,
+        name="plan-backfill",
     ),
     path("<kind:kind>/<slug:slug>/schedule/", schedules.schedule, name="schedule"),
 ]

@@ -217,6 +217,15 @@ def test_openapi_describes_every_endpoint_and_its_problems(client: Client) -> No
         "/api/v1/runs/{pk}/log/",
         "/api/v1/runs/{pk}/cancel/",
         "/api/v1/runs/{pk}/rerun/",
+        "/api/v1/schedules/",
+        "/api/v1/schedules/{pk}/",
+        "/api/v1/schedules/{pk}/times/",
+        "/api/v1/schedules/{pk}/slots/",
+        "/api/v1/schedules/{pk}/pause/",
+        "/api/v1/schedules/{pk}/resume/",
+        "/api/v1/schedules/{pk}/run/",
+        "/api/v1/schedules/{pk}/arrivals/",
+        "/api/v1/schedules/{pk}/backfill/",
     }
     for methods in told["paths"].values():
         for operation in methods.values():

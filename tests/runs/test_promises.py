@@ -264,3 +264,16 @@ def test_judging_needs_as_many_queries_for_many(alice: User, idle: Variant) -> N
         judge_promises(at(8, day=17))
 
     assert len(two) == len(three)
+
+
+def test_rule_that_breaks_keeps_nobody_from_being_judged(
+    alice: User, idle: Variant, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = promised(idle)
+    good = promised(publish_script(CONSTANT, by=alice, at=MONDAY, slug="sea"))
+    Schedule.objects.filter(pk=broken.pk).update(cron="61 * * * *")
+
+    judge_promises(at(8))
+
+    assert [one.schedule_id for one in Promise.objects.all()] == [good.pk]
+    assert f"promise_failed schedule={broken.pk}" in caplog.text

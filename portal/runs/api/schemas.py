@@ -152,7 +152,7 @@ def summary_of(run: Run, *, at: datetime) -> dict[str, Any]:
     times = ("queued_at", "not_before", "started_at", "finished_at")
     words = ("progress", "doing", "fault", "error", "remark")
     return {name: getattr(run, name) for name in (*plain, *times, *words)} | {
-        "publication": _publication(publication),
+        "publication": publication_of(publication),
         "variant": run.variant.slug,
         "version": run.version.number,
         "requested_by": run.requested_by.username if run.requested_by else None,
@@ -185,7 +185,7 @@ def detail_of(run: Run, *, at: datetime) -> dict[str, Any]:
     )
 
 
-def _publication(publication: Publication) -> dict[str, Any]:
+def publication_of(publication: Publication) -> dict[str, Any]:
     return {
         "kind": publication.kind,
         "slug": publication.slug,
