@@ -34,9 +34,14 @@ def tick(at: datetime) -> None:
 
 
 def ring_again(at: datetime) -> int:
-    """Ring for queued runs that nobody took; returns for how many. A broker that is down is left alone."""
+    """Ring for queued runs that nobody took; returns for how many. A broker that is down is left alone.
+
+    A bell that was rung in the future was rung before the clock was set back, which says nothing of it now.
+    """
     long_ago = at - timedelta(seconds=settings.RUN_RING_AGAIN_SECONDS)
-    waiting = claimable().filter(Q(rung_at__isnull=True) | Q(rung_at__lte=long_ago))
+    waiting = claimable().filter(
+        Q(rung_at__isnull=True) | Q(rung_at__lte=long_ago) | Q(rung_at__gt=at)
+    )
     rung = 0
     for pk in list(waiting.order_by("pk").values_list("pk", flat=True)[:MOST_RINGS]):
         if not send(EXECUTE_RUN, run_id=pk):

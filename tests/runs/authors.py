@@ -66,13 +66,13 @@ def publish_script(
     by: User,
     at: datetime,
     slug: str = "counting",
-    create: bool = False,
+    create: bool | None = None,
     manifest: dict[str, Any] | None = None,
     files: dict[str, str] | None = None,
 ) -> Variant:
     """A publication whose script waits for its first run; its default variant.
 
-    :param create: do not mind that another slug is nearly the same.
+    :param create: whether it may be new; None: unless its slug looks like a typing error.
     """
     bundle = bundle_of({"main.py": source, **(files or {})}, entry="main.py", manifest=manifest)
     version = publish_bundle(bundle, Wish(slug=slug, create=create), by=by, at=at)
