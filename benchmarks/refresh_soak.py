@@ -5,6 +5,7 @@
 Schedules with start times in the past and "run every missed one" make the slots; a poller reads every
 stable link about 20 times a second, and sometimes the page. At the end everything is counted. The last
 line is JSON: {"slots", "lost", "doubled", "half", ...}; exit code 1 when one of the three is not zero.
+`recovery_p95_s`: from an outage of Redis (`--hurt flush` for nothing else) until a run starts again.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,7 @@ class Soak:
     folder: Path
     redis_url: str
     options: argparse.Namespace
-    outages: int = 0
+    outages: list[datetime] = field(default_factory=list)  # of the broker
 
     def run(self) -> dict[str, Any]:
         from benchmarks import soak_shelf
@@ -114,6 +116,8 @@ class Soak:
             time.sleep(0.3)
 
     def _hurt(self) -> None:
+        from django.utils import timezone
+
         weights = {kind: WEIGHTS[kind] for kind in self.options.hurt.split(",")}
         match self.chance.choices(list(weights), list(weights.values()))[0]:
             case "worker":
@@ -121,12 +125,12 @@ class Soak:
             case "ticker":
                 self.installation.kill_a_ticker(self.chance)
             case "redis":
-                self.outages += 1
+                self.outages.append(timezone.now())
                 self.installation.kill_redis()
                 time.sleep(self.chance.uniform(0, 2))
                 self.installation.start_redis()
             case "flush":
-                self.outages += 1
+                self.outages.append(timezone.now())
                 self.installation.flush_redis()
 
     def _figures(self, seconds: float, poller: "Poller") -> dict[str, Any]:
@@ -135,7 +139,8 @@ class Soak:
             print(problem)
         return verdict.figures | {
             "kills": self.installation.kills,
-            "broker_outages": self.outages,
+            "broker_outages": len(self.outages),
+            "recovery_p95_s": self.shelf.recovery_p95(self.outages),
             "polls": poller.polls,
             "went_back": poller.went_back,
             "broken_polls": poller.broken,

@@ -1,8 +1,10 @@
 """What the soak publishes, schedules and counts. Imported once Django is set up."""
 
+from bisect import bisect
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
+from statistics import quantiles
 from typing import Any
 
 from django.db.models import Count, F
@@ -79,6 +81,19 @@ class Shelf:
         except NoEditionYet:
             return None
         return edition.number, _is_complete(edition)
+
+    def recovery_p95(self, outages: list[datetime]) -> float | None:
+        """Seconds from an outage between two starts to the next one; None without two such outages."""
+        starts = sorted(
+            Run.objects.filter(started_at__isnull=False).values_list("started_at", flat=True)
+        )
+        after = [bisect(starts, outage) for outage in outages]
+        waits = [
+            (starts[place] - outage).total_seconds()
+            for outage, place in zip(outages, after, strict=True)
+            if 0 < place < len(starts)
+        ]
+        return round(quantiles(waits, n=20)[18], 1) if len(waits) > 1 else None
 
     def verify(self) -> Verdict:
         """Count everything."""

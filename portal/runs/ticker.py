@@ -60,10 +60,14 @@ def ring_again(at: datetime) -> int:
 
 
 def _is_forgotten(run: Run, at: datetime) -> bool:
-    """Whether its bell was not rung, not lately, or only before it was allowed to go."""
+    """Whether its bell was not rung, not lately, or only before it was allowed to go.
+
+    A bell that was rung in the future was rung before the clock was set back, which says nothing of it now.
+    """
     if run.rung_at is None or (run.not_before is not None and run.rung_at < run.not_before):
         return True
-    return run.rung_at <= at - timedelta(seconds=settings.RUN_RING_AGAIN_SECONDS)
+    long_ago = at - timedelta(seconds=settings.RUN_RING_AGAIN_SECONDS)
+    return not long_ago < run.rung_at <= at
 
 
 def _beat(at: datetime) -> None:

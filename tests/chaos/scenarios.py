@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,40 @@ def broker_lost(folder: Path) -> dict[str, object]:
     return stage.outcome()
 
 
+def clocks_apart(folder: Path) -> dict[str, object]:
+    """Two tickers while this process ticks hours ahead and behind; Redis is emptied while runs wait."""
+    stage = Stage(folder)
+    stage.all.start_redis()
+    from django.utils import timezone
+
+    from benchmarks.slot_ledger import account_for
+    from portal.runs import schedules
+    from portal.runs.models import Run
+    from portal.runs.ticker import tick
+
+    now = timezone.now()
+    wishes: dict[str, dict[str, Any]] = {
+        "alpha-report": {"every_minutes": 1},
+        "beta-chart": {"every_minutes": 60, "misfire": "all", "overlap": "queue"},
+        "gamma-list": {"cron": "*/5 * * * *", "misfire": "skip"},
+    }
+    made = [
+        schedules.set_schedule(stage.publish(QUICK, slug), by=stage.author, at=now, **wish)
+        for slug, wish in wishes.items()
+    ]
+    for _ in range(2):
+        stage.all.start_ticker()
+    for hours in (0.5, -2, 2, 0, 1, 3, -2):
+        tick(now + timedelta(hours=hours))
+    stage.all.flush_redis()
+    stage.all.start_worker()
+    stage.wait_for_all()
+    stage.all.stop()
+    account = account_for(made, until=now + timedelta(hours=3))
+    unshown = Run.objects.exclude(remark="").count()
+    return stage.outcome(account=asdict(account), unshown=unshown)
+
+
 def paused_worker(folder: Path) -> dict[str, object]:
     """A worker stands still past its lease, another one takes over, then the first one goes on."""
     stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="2")
@@ -457,6 +492,7 @@ SCENARIOS: dict[str, Callable[[Path], dict[str, object]]] = {
         _take_all,
         worker_killed,
         broker_lost,
+        clocks_apart,
         paused_worker,
         poison,
         broker_down,

@@ -72,7 +72,7 @@ def publish_script(
 ) -> Variant:
     """A publication whose script waits for its first run; its default variant.
 
-    :param create: do not mind that another slug is nearly the same.
+    :param create: whether it may be new; None: unless its slug looks like a typing error.
     """
     bundle = bundle_of({"main.py": source, **(files or {})}, entry="main.py", manifest=manifest)
     version = publish_bundle(bundle, Wish(slug=slug, create=create), by=by, at=at)

@@ -59,6 +59,12 @@ def test_ringing_again_waits_its_time(counting: Variant, settings: LazySettings)
     assert ticker.ring_again(LONG_AFTER) == 0
 
 
+def test_bell_rung_before_the_clock_was_set_back_is_rung_again(counting: Variant) -> None:
+    Run.objects.update(rung_at=LONG_AFTER)
+
+    assert ticker.ring_again(LONG_AFTER - timedelta(minutes=30)) == 1
+
+
 def test_run_that_is_not_its_turn_is_not_rung(counting: Variant) -> None:
     claims.claim(counting.runs.get().pk, worker="w", at=LONG_AFTER)
     Run.objects.create(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
 from django.utils import timezone
 
 from portal.runs.ticker import tick
@@ -25,5 +26,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
+            close_old_connections()  # one that a restart of the database has cut would fail for ever
             tick(timezone.now())
             stopped.wait(settings.TICK_SECONDS)
