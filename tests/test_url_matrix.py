@@ -22,8 +22,8 @@ from portal.accounts.models import Role, Team, User
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import secrets
-from portal.runs.models import Run, Secret
+from portal.runs import schedules, secrets
+from portal.runs.models import Environment, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -65,8 +65,15 @@ ROWS = {
     "home": Row("signed in", lists="sees"),
     "kind-list": Row("signed in", lists="sees"),
     "upload": Row("authors", FORM),
-    "operations": Row("signed in"),
+    "operations": Row("authors"),
+    "schedules": Row("authors", lists="changes"),
+    "change-schedules": Row("authors", DO),
     "runs": Row("authors", lists="changes"),
+    "runs-table": Row("authors"),
+    "environments": Row("admins"),
+    "environment": Row("admins"),
+    "storage": Row("admins"),
+    "audit": Row("authors", lists="changes"),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),
     "publication": Row("viewers"),
@@ -122,6 +129,7 @@ class Shop:
     run: Run
     grant: EmbedGrant
     secret: Secret
+    environment: Environment
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -139,7 +147,12 @@ class Shop:
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
 
     def _key(self, name: str) -> int:
-        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
+        special = {
+            "revoke-embed": self.grant.pk,
+            "secret": self.secret.pk,
+            "environment": self.environment.pk,
+        }
+        return special.get(name, self.run.pk)
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -171,7 +184,10 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         at=MONDAY,
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, people)
+    variant = edition.variant
+    schedules.set_schedule(variant, every_minutes=60, by=owner, at=timezone.now())
+    environment = Environment.objects.create(key="e" * 64, python="3.12", created_at=MONDAY)
+    return Shop(edition, Run.objects.get(), grant, secret, environment, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -256,7 +272,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs"])
+@pytest.mark.parametrize("name", ["home", "kind-list", "schedules", "runs", "audit", "api:runs"])
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

@@ -5,6 +5,7 @@ from portal.common.tasks import ring
 from portal.notifications import actions, parts
 from portal.notifications.tasks import deliver_outbox, ring_for_waiting
 from portal.publishing import plugs
+from portal.runs.operations import readers
 
 
 def register() -> None:
@@ -12,6 +13,7 @@ def register() -> None:
     plugs.on_announcement(tell)
     plugs.register_page_part("follow", parts.follow_part)
     ticks.register(ring_for_waiting)
+    readers.register(parts.count_followers)
 
 
 def tell(announcement: plugs.Announcement) -> None:

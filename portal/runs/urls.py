@@ -2,11 +2,26 @@
 
 from django.urls import path
 
+from portal.runs.views import (
+    audit,
+    environments,
+    schedule_list,
+    schedules,
+    secrets,
+    storage,
+    today,
+)
 from portal.runs.views import runs as views
-from portal.runs.views import schedules, secrets
 
 urlpatterns = [
-    path("operations/", views.operations, name="operations"),
+    path("operations/", today.operations, name="operations"),
+    path("operations/schedules/", schedule_list.schedule_list, name="schedules"),
+    path("operations/schedules/change/", schedule_list.change_schedules, name="change-schedules"),
+    path("operations/environments/", environments.environments, name="environments"),
+    path("operations/environments/<int:pk>/", environments.environment, name="environment"),
+    path("operations/storage/", storage.storage, name="storage"),
+    path("operations/audit/", audit.audit, name="audit"),
+    path("operations/runs.csv", views.runs_table, name="runs-table"),
     path("operations/runs/", views.runs, name="runs"),
     path("operations/runs/<int:pk>/", views.run, name="run"),
     path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),

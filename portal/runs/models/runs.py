@@ -159,6 +159,7 @@ class Run(models.Model):
             models.Index(fields=["state", "lease_until"], name="run_by_state"),
             models.Index(fields=["state", "priority", "queued_at"], name="run_queue"),
             models.Index(fields=["finished_at"], name="run_by_end"),
+            models.Index(fields=["started_at"], name="run_by_start"),
             models.Index(fields=["variant", "queued_at"], name="run_by_variant"),
         ]
 
