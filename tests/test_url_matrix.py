@@ -26,7 +26,7 @@ from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
 from portal.runs import calendars, schedules, secrets
-from portal.runs.models import Backfill, Calendar, Run, Secret
+from portal.runs.models import Backfill, Calendar, Environment, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -68,7 +68,9 @@ ROWS = {
     "home": Row("signed in", lists="sees"),
     "kind-list": Row("signed in", lists="sees"),
     "upload": Row("authors", FORM),
-    "operations": Row("signed in"),
+    "operations": Row("authors"),
+    "schedules": Row("authors", lists="changes"),
+    "change-schedules": Row("authors", DO),
     "runs": Row("authors", lists="changes"),
     "calendars": Row("authors"),
     "calendar": Row("authors"),
@@ -78,6 +80,11 @@ ROWS = {
     "queue-live": Row("authors", lists="changes"),
     "limits": Row("admins", FORM),
     "workers": Row("admins"),
+    "runs-table": Row("authors"),
+    "environments": Row("admins"),
+    "environment": Row("admins"),
+    "storage": Row("admins"),
+    "audit": Row("authors", lists="changes"),
     "secrets": Row("admins", FORM),
     "secret": Row("admins", FORM),
     "publication": Row("viewers"),
@@ -166,6 +173,7 @@ class Shop:
     calendar: Calendar
     webhook: Webhook
     backfill: Backfill
+    environment: Environment
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -194,6 +202,7 @@ class Shop:
             "change-calendar": self.calendar.pk,
             "webhook": self.webhook.pk,
             "person": self.people["reader"].pk,
+            "environment": self.environment.pk,
         }
         if "backfill" in name:
             keys[name] = self.backfill.pk
@@ -243,7 +252,9 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
     backfill = Backfill.objects.create(
         schedule=schedule, first_at=MONDAY, last_at=MONDAY, by=owner, at=MONDAY
     )
-    return Shop(edition, Run.objects.get(), grant, secret, calendar, webhook, backfill, people)
+    environment = Environment.objects.create(key="e" * 64, python="3.12", created_at=MONDAY)
+    things = (grant, secret, calendar, webhook, backfill, environment)
+    return Shop(edition, Run.objects.get(), *things, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -348,8 +359,20 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs"])
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "api:runs", "api:schedules"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "home",
+        "kind-list",
+        "schedules",
+        "runs",
+        "queue",
+        "queue-live",
+        "audit",
+        "api:runs",
+        "api:schedules",
+    ],
+)
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES

@@ -5,6 +5,7 @@ from portal.common.tasks import ring
 from portal.notifications import actions, events, holdings, parts
 from portal.notifications.tasks import deliver_outbox, deliver_webhooks, ring_for_waiting
 from portal.publishing import plugs
+from portal.runs.operations import readers
 
 
 def register() -> None:
@@ -14,6 +15,7 @@ def register() -> None:
     plugs.register_list_part("followers", parts.followers_list_part)
     holdings.register()
     ticks.register(ring_for_waiting)
+    readers.register(parts.count_followers)
 
 
 def tell(announcement: plugs.Announcement) -> None:

@@ -439,7 +439,10 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta(TypedModelMeta):
-        indexes = [models.Index(fields=["publication", "at"], name="audit_by_publication")]
+        indexes = [
+            models.Index(fields=["publication", "at"], name="audit_by_publication"),
+            models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id}"

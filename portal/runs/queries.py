@@ -87,6 +87,8 @@ def runs_for(user: User) -> QuerySet[Run]:
     runs = Run.objects.select_related(
         "variant__publication", "version", "edition__publication", "requested_by", "slot__schedule"
     )
+    if user.is_admin:
+        return runs  # SQLite would begin with all publications, and sort: 0.5 s of 100,000 runs
     return runs.filter(variant__publication__in=Publication.objects.editable_by(user))
 
 

@@ -7,7 +7,6 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from portal.common import ticks
 from portal.runs import queue
@@ -38,7 +37,9 @@ def tick(at: datetime) -> None:
     ):
         try:
             part(at)
-        except DatabaseError:
+        except (
+            Exception
+        ):  # one part's fault must not keep slots from being made, nor runs from being swept
             logger.exception("tick_failed part=%s", part.__name__)
 
 

@@ -4,18 +4,30 @@ from django.urls import path
 
 from portal.runs.views import (
     arrivals,
+    audit,
     backfills,
     calendars,
+    environments,
     limits,
     queue,
+    schedule_list,
     schedules,
     secrets,
+    storage,
+    today,
     workers,
 )
 from portal.runs.views import runs as views
 
 urlpatterns = [
-    path("operations/", views.operations, name="operations"),
+    path("operations/", today.operations, name="operations"),
+    path("operations/schedules/", schedule_list.schedule_list, name="schedules"),
+    path("operations/schedules/change/", schedule_list.change_schedules, name="change-schedules"),
+    path("operations/environments/", environments.environments, name="environments"),
+    path("operations/environments/<int:pk>/", environments.environment, name="environment"),
+    path("operations/storage/", storage.storage, name="storage"),
+    path("operations/audit/", audit.audit, name="audit"),
+    path("operations/runs.csv", views.runs_table, name="runs-table"),
     path("operations/runs/", views.runs, name="runs"),
     path("operations/runs/<int:pk>/", views.run, name="run"),
     path("operations/runs/<int:pk>/live/", views.run_live, name="run-live"),

@@ -98,6 +98,29 @@ def duration(value: timedelta | float | str | None) -> str:
 
 
 @register.filter
+def age(value: datetime | None, at: datetime | None = None) -> str:
+    """How long ago something was: `1 h 42 min`; before `at`, where the page has a time of its own."""
+    if value is None:
+        return ""
+    span = (at or timezone.now()) - value
+    if span > timedelta(minutes=10):
+        span -= timedelta(seconds=span.seconds % 60)
+    return in_words(span).replace(" ", NO_BREAK_SPACE)
+
+
+@register.filter
+def clock_in(value: datetime, zone: str) -> str:
+    """The clock of another zone: `06:00 Europe/London`."""
+    return f"{value.astimezone(ZoneInfo(zone)):%H:%M}{NO_BREAK_SPACE}{zone}"
+
+
+@register.filter
+def spaced(name: str) -> str:
+    """A name of code in words: `set_schedule` is `set schedule`."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def within(path: str, section: str) -> bool:
     """Whether an address lies in a section: for `aria-current` in menus."""
     return path.startswith(section)

@@ -173,6 +173,7 @@ class Run(models.Model):
                 fields=["state", "priority", "turn", "queued_at", "id"], name="run_turn"
             ),  # see `queue.ORDER`
             models.Index(fields=["finished_at"], name="run_by_end"),
+            models.Index(fields=["started_at"], name="run_by_start"),
             models.Index(fields=["variant", "queued_at"], name="run_by_variant"),
         ]
 

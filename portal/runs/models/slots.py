@@ -38,6 +38,7 @@ class Slot(models.Model):
                 name="slot_taken_or_skipped_with_reason",
             ),
         ]
+        indexes = [models.Index(fields=["due_at"], name="slot_by_time")]
 
     def __str__(self) -> str:
         return f"{self.schedule_id} at {self.due_at:%Y-%m-%d %H:%M}"

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import (
     Http404,
@@ -12,7 +11,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -34,34 +33,43 @@ from portal.runs import (
 )
 from portal.runs.environments import pins
 from portal.runs.models import Run
+from portal.runs.operations import audits, run_list
 from portal.runs.queries import find_variant
 from portal.runs.runners import find_runner
+from portal.runs.views.today import require_author_of_runs
 
 SEE_OTHER = 303
 PAGE_SIZE = 30
 
 
 @require_safe
-def operations(request: HttpRequest) -> HttpResponse:
-    """Where all of it begins: the runs."""
-    return redirect("runs")
-
-
-@require_safe
 def runs(request: HttpRequest) -> HttpResponse:
-    """The runs of what the person may change, newest first."""
-    user = signed_in(request)
-    if not user.may_publish:
-        raise PermissionDenied(
-            "Runs are for authors and admins. Readers see on each page how fresh it is."
-        )
-    page = Paginator(queries.runs_for(user).order_by("-pk"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    context: dict[str, Any] = {"page": page}
+    """The runs of what the person may change, newest first, narrowed as they ask."""
+    user = require_author_of_runs(request)
+    wish = run_list.wanted(request.GET)
+    found = run_list.narrowed(queries.runs_for(user), wish, by=user).order_by("-pk")
+    context: dict[str, Any] = {
+        "page": Paginator(found.defer(*run_list.LARGE), PAGE_SIZE).get_page(
+            request.GET.get("page")
+        ),
+        "wish": wish,
+        "states": Run.State.choices,
+        "triggers": Run.Trigger.choices,
+    }
     if user.is_admin:
         context |= {"isolation": isolation.last_survey(), "tools": tools.last_survey()}
     return render(request, "runs/runs.html", context)
+
+
+@require_safe
+def runs_table(request: HttpRequest) -> StreamingHttpResponse:
+    """The same list as a CSV file."""
+    user = require_author_of_runs(request)
+    found = run_list.narrowed(queries.runs_for(user), run_list.wanted(request.GET), by=user)
+    lines = run_list.as_csv(found.order_by("-pk"))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="runs.csv"'
+    return response
 
 
 @require_safe
@@ -154,6 +162,7 @@ def _page_context(found: Run, log: logs.Part) -> dict[str, Any]:
         "environment": pins.environment_of(found.version),
         "recent": recent,
         "usual_seconds": queries.usual_seconds(recent),
+        "trail": audits.trail_of(found),
     }
 
 
