@@ -12,6 +12,7 @@ from portal.accounts.models import User
 from portal.common.errors import CSRF_FAILED, FORBIDDEN, NOT_FOUND
 from portal.common.refusals import Refused
 from portal.common.text import one_line
+from portal.runs.api.queue import router as queue
 from portal.runs.api.runs import router as runs
 
 STALE = Refused(
@@ -48,6 +49,7 @@ api = NinjaAPI(
     auth=who_asks,
 )
 api.add_router("/runs", runs)
+api.add_router("", queue)
 
 
 @api.exception_handler(AuthenticationError)

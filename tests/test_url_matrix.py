@@ -22,8 +22,8 @@ from portal.accounts.models import Role, Team, User
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import secrets
-from portal.runs.models import Run, Secret
+from portal.runs import limits, secrets
+from portal.runs.models import Limit, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -101,6 +101,17 @@ ROWS = {
     "api:run-log": Row("editors"),
     "api:cancel-run": Row("editors", DO),
     "api:run-again": Row("editors", DO),
+    "api:queue": Row("authors", lists="changes"),
+    "api:run-priority": Row("editors", DO),
+    "api:workers": Row("admins"),
+    "api:limits": Row("admins", FORM),
+    "api:set-limit": Row("admins", FORM),
+    "api:limit": Row("admins", ("delete",)),
+}
+BODIES = {  # without one that is well-formed, the API says so before it looks for anything
+    "api:run-priority": {"priority": "high"},
+    "api:limits": {"of": "queue", "name": "heavy", "most": 2},
+    "api:set-limit": {"of": "queue", "name": "heavy", "most": 2},
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
 
@@ -126,6 +137,7 @@ class Shop:
     run: Run
     grant: EmbedGrant
     secret: Secret
+    limit: Limit
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -143,7 +155,8 @@ class Shop:
         return portal_path(route.name, **{name: arguments[name] for name in wanted})
 
     def _key(self, name: str) -> int:
-        return {"revoke-embed": self.grant.pk, "secret": self.secret.pk}.get(name, self.run.pk)
+        others = {"revoke-embed": self.grant, "secret": self.secret, "api:limit": self.limit}
+        return others.get(name, self.run).pk
 
     def browser(self, name: str, headers: dict[str, str]) -> Client:
         client = Client(headers=headers)
@@ -175,7 +188,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         at=MONDAY,
     )
     secret = secrets.create_secret("TOKEN", "hush", by=people["admin"], at=MONDAY)
-    return Shop(edition, Run.objects.get(), grant, secret, people)
+    limit = limits.set_limit("queue", "heavy", 1, by=people["admin"], at=MONDAY)
+    return Shop(edition, Run.objects.get(), grant, secret, limit, people)
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver], space: str = "") -> Iterator[Route]:
@@ -203,6 +217,12 @@ def expected(row: Row, audience: str, name: str) -> str:
         return NOT_FOUND
     may = row.who == "viewers" or name in CHANGES[Audience(audience)]
     return OK if may else FORBIDDEN
+
+
+def ask(browser: Client, method: str, path: str, route: Route) -> HttpResponse:
+    if method == "post" and route.name in BODIES:
+        return browser.post(path, BODIES[route.name], content_type="application/json")
+    return getattr(browser, method)(path, {"edition": "1"})
 
 
 def answer(response: HttpResponse) -> str:
@@ -236,7 +256,7 @@ def test_every_route_lets_in_whom_its_row_says(shop: Shop) -> None:
         row, path = ROWS[route.name], shop.path(route)
         for method in row.methods:
             for name in PEOPLE:
-                response = getattr(shop.browser(name, PORTAL), method)(path, {"edition": "1"})
+                response = ask(shop.browser(name, PORTAL), method, path, route)
                 got, wanted = answer(response), expected(row, audience, name)
                 tells = got in (SIGN_IN, NOT_FOUND) and names_it(response)
                 if got != wanted or tells:
@@ -260,7 +280,9 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs"])
+@pytest.mark.parametrize(
+    "name", ["home", "kind-list", "runs", "queue", "queue-live", "api:runs", "api:queue"]
+)
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:
     path = portal_path(name, **({"kind": "report"} if name == "kind-list" else {}))
     table = SEES if ROWS[name].lists == "sees" else CHANGES
