@@ -13,6 +13,7 @@ from portal.common.errors import CSRF_FAILED, FORBIDDEN, NOT_FOUND
 from portal.common.refusals import Refused
 from portal.common.text import one_line
 from portal.publishing.api import router as variants
+from portal.runs.api.queue import router as queue
 from portal.runs.api.runs import router as runs
 from portal.runs.api.schedules import router as schedules
 
@@ -52,6 +53,7 @@ api = NinjaAPI(
 api.add_router("/runs", runs)
 api.add_router("/publications", variants)
 api.add_router("/schedules", schedules)
+api.add_router("", queue)
 
 
 @api.exception_handler(AuthenticationError)

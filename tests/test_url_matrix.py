@@ -25,8 +25,8 @@ from portal.notifications.webhooks import create_webhook
 from portal.publishing import actions, content, embeds
 from portal.publishing.actions import Wish
 from portal.publishing.models import Audience, Edition, EmbedGrant
-from portal.runs import calendars, schedules, secrets
-from portal.runs.models import Backfill, Calendar, Environment, Run, Secret
+from portal.runs import calendars, limits, schedules, secrets
+from portal.runs.models import Backfill, Calendar, Environment, Limit, Run, Secret
 from tests import factories
 from tests.factories import MONDAY
 from tests.publishing.shelf import publish
@@ -144,6 +144,17 @@ ROWS = {
     "api:schedule-arrivals": Row("editors", DO),
     "api:schedule-backfill": Row("editors", FORM),
     "api:start-backfill": Row("editors", FORM),  # the same address
+    "api:queue": Row("authors", lists="changes"),
+    "api:run-priority": Row("editors", DO),
+    "api:workers": Row("admins"),
+    "api:limits": Row("admins", FORM),
+    "api:set-limit": Row("admins", FORM),
+    "api:limit": Row("admins", ("delete",)),
+}
+BODIES = {  # without one that is well-formed, the API says so before it looks for anything
+    "api:run-priority": {"priority": "high"},
+    "api:limits": {"of": "queue", "name": "heavy", "most": 2},
+    "api:set-limit": {"of": "queue", "name": "heavy", "most": 2},
 }
 CONTENT_ROWS = {"content-entry", "content-file", "embed-page", "health-live"}
 SAID = {"edition": "1", "first": "2026-11-16T00:00:00Z", "last": "2026-11-17T00:00:00Z"}
@@ -174,6 +185,7 @@ class Shop:
     webhook: Webhook
     backfill: Backfill
     environment: Environment
+    limit: Limit
     people: dict[str, User]
 
     def path(self, route: Route) -> str:
@@ -203,6 +215,7 @@ class Shop:
             "webhook": self.webhook.pk,
             "person": self.people["reader"].pk,
             "environment": self.environment.pk,
+            "api:limit": self.limit.pk,
         }
         if "backfill" in name:
             keys[name] = self.backfill.pk
@@ -253,7 +266,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, team: Team) -> Shop:
         schedule=schedule, first_at=MONDAY, last_at=MONDAY, by=owner, at=MONDAY
     )
     environment = Environment.objects.create(key="e" * 64, python="3.12", created_at=MONDAY)
-    things = (grant, secret, calendar, webhook, backfill, environment)
+    limit = limits.set_limit("queue", "heavy", 1, by=people["admin"], at=MONDAY)
+    things = (grant, secret, calendar, webhook, backfill, environment, limit)
     return Shop(edition, Run.objects.get(), *things, people)
 
 
@@ -284,16 +298,14 @@ def expected(row: Row, audience: str, name: str) -> str:
     return OK if may else FORBIDDEN
 
 
-def body_for(route: Route, method: str) -> dict[str, str]:
-    """How the body is sent: to the API as JSON, or what is wrong with it would be all that is told."""
-    is_json = route.name.startswith("api:") and method != "get"
-    return {"content_type": "application/json"} if is_json else {}
+def ask(browser: Client, method: str, path: str, route: Route) -> HttpResponse:
+    """Ask with all that some address wants: what is missing is told before it is looked at who asks.
 
-
-def ask(browser: Client, method: str, path: str) -> HttpResponse:
-    """Ask with all that some address wants: what is missing is told before it is looked at who asks."""
-    if method == "post" and path.startswith("/api/"):
-        return browser.post(path, SAID, content_type="application/json")
+    The API is sent JSON, or what is wrong with its form would be all that it tells.
+    """
+    if method != "get" and route.name.startswith("api:"):
+        body = BODIES.get(route.name, SAID)
+        return getattr(browser, method)(path, body, content_type="application/json")
     return getattr(browser, method)(path, SAID)
 
 
@@ -333,9 +345,7 @@ def test_every_route_lets_in_whom_its_row_says(shop: Shop) -> None:
         row, path = ROWS[route.name], shop.path(route)
         for method in row.methods:
             for name in PEOPLE:
-                browser, asked = shop.browser(name, PORTAL), body_for(route, method)
-                response = getattr(browser, method)(path, {"edition": "1"}, **asked)
-                response = ask(shop.browser(name, PORTAL), method, path)
+                response = ask(shop.browser(name, PORTAL), method, path, route)
                 got, wanted = answer(response), expected(row, audience, name)
                 tells = got in (SIGN_IN, NOT_FOUND) and names_it(response)
                 if got != wanted or tells:
@@ -371,6 +381,7 @@ def test_every_route_knows_no_other_method(shop: Shop) -> None:
         "audit",
         "api:runs",
         "api:schedules",
+        "api:queue",
     ],
 )
 def test_list_names_only_what_one_may_know_of(name: str, shop: Shop) -> None:

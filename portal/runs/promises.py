@@ -7,7 +7,7 @@ or later: a rerun by hand counts as well. Batches of schedules take the same few
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from portal.publishing import plugs
+from portal.runs.days import Days
 from portal.runs.models import ACTIVE, Promise, Run, Schedule, Slot
 from portal.runs.rules import due_times
 
@@ -46,13 +47,13 @@ def next_promise(schedule: Schedule, *, after: datetime) -> datetime | None:
     """
     if schedule.fresh_by is None:
         return None
-    zone = ZoneInfo(schedule.timezone)
+    zone, days = ZoneInfo(schedule.timezone), Days(schedule.calendar)
     day = after.astimezone(zone).date()
     for _ in range(MOST_DAYS):
         moment = datetime.combine(day, schedule.fresh_by, zone).astimezone(UTC)
         if moment > after:
             if not schedule.is_clocked:
-                if _is_working_day(schedule, day):
+                if not days.is_off(day):
                     return moment
             else:
                 due = _first_due(schedule, moment)
@@ -256,14 +257,3 @@ def _rates(rows: QuerySet[Any], by: str, is_good: Q) -> dict[int, tuple[int, int
         .annotate(good=Count("pk", filter=is_good), all=Count("pk"))
     )
     return {row["schedule"]: (row["good"], row["all"]) for row in counted}
-
-
-def _is_working_day(schedule: Schedule, day: date) -> bool:
-    """By its calendar, else Monday to Friday."""
-    calendar = schedule.calendar
-    if calendar is None:
-        return day.weekday() < 5
-    listed = {name: {one[0] for one in getattr(calendar, name)} for name in ("closed", "opened")}
-    if day.isoformat() in listed["closed"]:
-        return False
-    return day.isoformat() in listed["opened"] or day.weekday() not in calendar.weekend
