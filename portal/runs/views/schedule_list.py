@@ -101,7 +101,9 @@ def _standing_so(stands: Sequence[Stand], wish: listing.Wanted) -> list[Stand]:
 
 
 def _heir(asked: QueryDict) -> User | None:
-    return User.objects.filter(username=asked.get("to", ""), is_active=True).first()
+    """Who is to own them; None, and it is asked again, for whoever cannot publish."""
+    found = User.objects.filter(username=asked.get("to", ""), is_active=True).first()
+    return found if found and found.may_publish else None
 
 
 def _list_of(asked: QueryDict) -> str:
