@@ -15,7 +15,8 @@ from portal.accounts.models import Role, Team, User
 from portal.runs.models import Schedule
 from portal.runs.operations import bulk, listing
 from portal.runs.operations.bulk import DEEDS
-from portal.runs.operations.standing import Stand, Standing, counts_of, schedules_for, stands_of
+from portal.runs.operations.standing import Stand, Standing, counts_of, stands_of
+from portal.runs.queries import schedules_for
 from portal.runs.views.today import require_author_of_runs
 
 PAGE_SIZE = 50
