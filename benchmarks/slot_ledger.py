@@ -1,6 +1,7 @@
 """The accounts of slots: what was due by simple reckoning, and what became of it. Imported once Django is set up."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -54,7 +55,7 @@ def _account(schedule: Schedule, until: datetime) -> Account:
     missed = {time for time in due - made if time <= until}
     taken = [slot for slot in slots if slot.state == Slot.State.TAKEN]
     failed = [slot for slot in taken if slot.run is None or slot.run.state not in GOOD]
-    problems = list(_against_policy(schedule, slots))
+    problems = list(_against_policy(schedule, slots, sorted(due)))
     name = schedule.variant.publication.slug
     return Account(
         slots=len(slots),
@@ -98,11 +99,11 @@ def _doubled(schedule: Schedule, due: set[datetime]) -> int:
     return again
 
 
-def _against_policy(schedule: Schedule, slots: list[Slot]) -> Iterator[str]:
+def _against_policy(schedule: Schedule, slots: list[Slot], due: list[datetime]) -> Iterator[str]:
     """A sentence for every slot that the policy would have treated otherwise."""
-    last_of = {slot.created_at: slot.due_at for slot in slots}  # ordered: the last one stays
     for slot in slots:
-        was_missed = _was_missed(schedule, slot, is_last=last_of[slot.created_at] == slot.due_at)
+        later = due[bisect_right(due, slot.due_at) :][:1]
+        was_missed = _was_missed(schedule, slot, is_last=not later or later[0] > slot.created_at)
         if slot.state == Slot.State.TAKEN and was_missed:
             yield f"{slot.due_at} was run at {slot.created_at}, though {was_missed}"
         if slot.state == Slot.State.SKIPPED and not (was_missed or _names_a_run(schedule, slot)):
