@@ -212,6 +212,14 @@ def test_openapi_describes_every_endpoint_and_its_problems(client: Client) -> No
     told = client.get("/api/v1/openapi.json").json()
 
     assert set(told["paths"]) == {
+        "/api/v1/limits/",
+        "/api/v1/limits/{pk}/",
+        "/api/v1/publications/{slug}/variants/",
+        "/api/v1/publications/{slug}/variants/{variant}/",
+        "/api/v1/publications/{slug}/variants/{variant}/run/",
+        "/api/v1/queue/",
+        "/api/v1/workers/",
+        "/api/v1/runs/{pk}/priority/",
         "/api/v1/runs/",
         "/api/v1/runs/{pk}/",
         "/api/v1/runs/{pk}/log/",

@@ -132,7 +132,7 @@ def test_states_of_many_need_as_many_queries_as_of_one(
         schedules.set_schedule(variants[-1], every_minutes=5, by=alice, at=MONDAY)
     end(counting, "failed")
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         states = states_of(variants, at=SOON)
 
     assert set(states) == {variant.pk for variant in variants}
