@@ -194,7 +194,7 @@ def _check_address(host: str, address: str) -> None:
     if isinstance(place, ipaddress.IPv6Address):
         if place.ipv4_mapped is not None:
             place = place.ipv4_mapped
-        elif any(place in network for network in _EMBEDS_IPV4):
+        elif place.is_site_local or any(place in network for network in _EMBEDS_IPV4):
             raise _not_public(host, address)
     if not place.is_global or place.is_multicast or place.is_reserved:
         raise _not_public(host, address)
