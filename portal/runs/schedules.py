@@ -185,6 +185,7 @@ def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
         }
     )
     if resumed:
+        _forget_news(schedule)
         record("resume_schedule", schedule, by=by, at=at, publication=publication)
     return bool(resumed)
 
@@ -266,6 +267,8 @@ def _goes_on(current: Schedule, wanted: Schedule) -> bool:
 def _kept(current: Schedule | None, wanted: Schedule, *, at: datetime) -> Schedule:
     if current is not None:
         settle(current, at=at)
+        if not current.is_active:
+            _forget_news(current)
         return _changed(current, wanted, at=at)
     _give_hook(wanted)
     wanted.save()
@@ -309,6 +312,11 @@ def _wait_for(schedule: Schedule, upstreams: Sequence[Variant], waited: set[int]
     schedule.upstreams.exclude(variant__in=wanted).delete()
     for pk in sorted(wanted - waited):
         schedule.upstreams.create(variant_id=pk)
+
+
+def _forget_news(schedule: Schedule) -> None:
+    """What came before it goes again does not count."""
+    schedule.upstreams.update(arrived_at=None)
 
 
 def _give_hook(schedule: Schedule) -> None:
