@@ -59,6 +59,10 @@ class Past:
     late: Mapping[int, timedelta] = field(
         default_factory=dict
     )  # waited, by due times from the last
+    after: str = ""  # the slug of what it waits for
+    came: Callable[[datetime], str] | None = (
+        None  # the cron rule by which that came, until a day ago
+    )
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,12 @@ class _Story:
         version = self._publish(0)
         variant = version.publication.variants.get()
         schedule = schedules.set_schedule(
-            variant, **wish, starts_at=starts_at, by=self.versions[0].by, at=starts_at
+            variant,
+            **wish,
+            upstreams=_upstreams(self.past),
+            starts_at=starts_at,
+            by=self.versions[0].by,
+            at=starts_at,
         )
         number = 0
         for moment in self.due:
@@ -148,7 +157,7 @@ class _Story:
         run = request_run(
             version,
             variant=variant,
-            trigger=Run.Trigger.SCHEDULE,
+            trigger=Run.Trigger.AFTER if self.past.after else Run.Trigger.SCHEDULE,
             by=None,
             at=made_at,
             logical_time=due_at,
@@ -183,6 +192,8 @@ class _Story:
         ended = list(schedule.slots.order_by("-due_at").values_list("run__state", flat=True))
         failures = len(list(takewhile(lambda state: state == Run.State.FAILED, ended)))
         going = Schedule.objects.filter(pk=schedule.pk, state=Schedule.State.ACTIVE)
+        if self.past.after:
+            _break(schedule, now)
         if self.past.suspended is None:
             going.update(
                 next_due_at=schedules.first_due(schedule, after=now),
@@ -208,10 +219,12 @@ def _newest(versions: Sequence[Written], at: datetime) -> int:
 def _due_times(
     past: Past, wish: dict[str, Any], starts_at: datetime, now: datetime
 ) -> list[datetime]:
+    if past.came is not None:
+        wish = {"cron": past.came(now), "timezone": wish["timezone"]}
     rule = Schedule.Rule.CRON if wish.get("cron") else Schedule.Rule.INTERVAL
     known = {key: wish[key] for key in ("cron", "every_minutes", "timezone") if key in wish}
     schedule = Schedule(rule=rule, starts_at=starts_at, **known)
-    until = now - (past.suspended or timedelta(seconds=10))
+    until = now - (past.suspended or timedelta(days=1 if past.after else 0, seconds=10))
     return list(takewhile(lambda due: due <= until, rules.due_times(schedule, after=starts_at)))
 
 
@@ -253,6 +266,20 @@ def _judge(schedule: Schedule, run: Run, due_at: datetime, now: datetime) -> Non
             "made_good_at": run.finished_at if run.edition and not is_kept else None,
         },
     )
+
+
+def _break(schedule: Schedule, now: datetime) -> None:
+    """What was promised last did not come."""
+    promised = _promise_after(schedule, now - timedelta(days=1))
+    if promised is not None:
+        Promise.objects.get_or_create(
+            schedule=schedule, at=promised, defaults={"state": Promise.State.BROKEN}
+        )
+
+
+def _upstreams(past: Past) -> list[Variant]:
+    waits = Variant.objects.filter(publication__slug=past.after, slug=DEFAULT_VARIANT)
+    return list(waits.select_related("publication"))
 
 
 def _promise_after(schedule: Schedule, moment: datetime) -> datetime | None:

@@ -240,6 +240,7 @@ def _beat(lease: Lease) -> None:
                 DatabaseError
             ) as error:  # try again at the next look; the lease decides in the end
                 logger.warning("lease_not_renewed run=%s error=%s", lease.claim.run_id, error)
+                connection.close()  # a database that was restarted is only reached by another one
     finally:
         connection.close()  # this thread's own
 

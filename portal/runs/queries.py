@@ -173,11 +173,13 @@ def find_backfill(user: User, pk: int) -> Backfill:
 
 
 def schedules_for(user: User) -> QuerySet[Schedule]:
-    """The schedules of what the person may change, those that have ended left out."""
-    schedules = Schedule.objects.exclude(state=Schedule.State.ENDED).select_related(
-        "variant__publication", "variant__version", "calendar", "state_by"
+    """The schedules of what the person may change, without those that ended or of what was removed."""
+    kept = Schedule.objects.filter(variant__removed_at__isnull=True).exclude(
+        Q(state=Schedule.State.ENDED) | Q(variant__publication__state=Publication.State.REMOVED)
     )
-    return schedules.filter(variant__publication__in=Publication.objects.editable_by(user))
+    if user.is_admin:
+        return kept
+    return kept.filter(variant__publication__in=Publication.objects.editable_by(user))
 
 
 def find_schedule(user: User, pk: int) -> Schedule:

@@ -176,7 +176,7 @@ def test_owner_is_moved_by_the_owner_and_to_an_author(
 
     assert "New owner" in question
     assert "Moved 0; 1 you may not change." in refused
-    assert "Moved 0" in unfit
+    assert "New owner" in unfit
     assert "Moved 1." in moved
     assert Publication.objects.get().owner == bob
     assert AuditEvent.objects.filter(action="move_owner").count() == 1

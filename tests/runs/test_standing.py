@@ -14,8 +14,9 @@ from portal.runs.models import Promise, Run, Schedule
 from portal.runs.operations import listing, timeline, today
 from portal.runs.operations.days import day_of
 from portal.runs.operations.forecast import Forecast, forecast, next_due
-from portal.runs.operations.standing import Standing, counts_of, schedules_for, stands_of
+from portal.runs.operations.standing import Standing, counts_of, stands_of
 from portal.runs.operations.week import week_of
+from portal.runs.queries import schedules_for
 from tests.runs.conftest import MONDAY
 from tests.runs.timetable import ended, scheduled, skipped, slot
 
@@ -72,6 +73,7 @@ def test_old_broken_promise_is_forgotten_when_the_next_was_kept(alice: User) -> 
     schedule = scheduled("weekly-sales", by=alice, at=MONDAY)
     Promise.objects.create(schedule=schedule, at=MONDAY - HOUR, state="broken")
 
+    Schedule.objects.update(fresh_by="08:00")
     Promise.objects.create(schedule=schedule, at=MONDAY, state="kept")
 
     assert standing(schedule) == Standing.HEALTHY
@@ -195,7 +197,7 @@ def test_needs_begin_with_what_most_people_follow(alice: User, bob: User) -> Non
     lonely, followed = (scheduled(slug, by=alice, at=MONDAY) for slug in ("a-lonely", "b-followed"))
     for schedule in (lonely, followed):
         ended(schedule.variant, "failed", at=MONDAY, error="no data")
-    followed.variant.publication.subscriptions.create(user=bob, created_at=MONDAY)
+    followed.variant.subscriptions.create(user=bob, created_at=MONDAY)
 
     needs = today.needs_of(alice, stands_of(schedules_for(alice), at=SOON))
 
@@ -254,6 +256,7 @@ def test_rows_tell_the_last_ten_due_times_also_the_skipped(alice: User) -> None:
     for number in range(12):
         slot(schedule, MONDAY + number * HOUR)
     skipped(schedule, MONDAY + 12 * HOUR, "Run 3 was still running")
+    Schedule.objects.update(fresh_by="08:00")
     Promise.objects.create(schedule=schedule, at=MONDAY, state="kept")
     Promise.objects.create(schedule=schedule, at=MONDAY + HOUR, state="broken")
     at = MONDAY + 13 * HOUR

@@ -86,6 +86,16 @@ def _an_hour_before_promised(now: datetime) -> dict[str, Any]:
     }
 
 
+def _soon_after_claims(now: datetime) -> dict[str, Any]:
+    """Its code is right and has nothing to do: what it waits for does not come, so it is late."""
+    promised = _last_promise(now) + timedelta(minutes=10)
+    return {"rule": "after", "timezone": ZONE.key, "fresh_by": promised.time()}
+
+
+def _when_claims_came(now: datetime) -> str:
+    return str(_an_hour_before_promised(now)["cron"])
+
+
 def _last_promise(now: datetime) -> datetime:
     local = (now - timedelta(minutes=20)).astimezone(ZONE)
     return local.replace(minute=local.minute // 30 * 30, second=0, microsecond=0)
@@ -169,6 +179,18 @@ STORIES = [
         team="commercial",
         steps=(Step("claims", "tomas", days_ago=12),),
         past=Past(_an_hour_before_promised, since=timedelta(days=11, hours=1)),
+    ),
+    Story(
+        slug="claims-cost",
+        team="commercial",
+        followers=("marta",),
+        steps=(Step("claims-cost", "tomas", days_ago=10),),
+        past=Past(
+            _soon_after_claims,
+            since=timedelta(days=9, hours=1),
+            after="claims-daily",
+            came=_when_claims_came,
+        ),
     ),
     Story(
         slug="price-elasticity",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -123,7 +124,9 @@ def list_schedules(
         raise PermissionDenied("Schedules are for authors and admins.")
     wanted = {"variant__publication__slug": publication, "state": state, "pk__lt": cursor}
     asked = {name: value for name, value in wanted.items() if value is not None}
-    found = list(queries.schedules_for(user).filter(**asked).order_by("-pk")[: limit + 1])
+    found = list(
+        _with_all(queries.schedules_for(user)).filter(**asked).order_by("-pk")[: limit + 1]
+    )
     more = found[limit - 1].pk if len(found) > limit else None
     return {"items": _told(found[:limit]), "next": more}
 
@@ -283,6 +286,11 @@ def start_backfill(request: HttpRequest, pk: int, asked: BackfillIn) -> Status[d
     return Status(202, plain | {"runs": backfill.runs.count()})
 
 
+def _with_all(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    """With what is told of each."""
+    return queries.with_words(schedules).select_related("variant__publication", "state_by")
+
+
 def _told(found: list[Schedule]) -> list[dict[str, Any]]:
     rates = promises.on_time_rate(found)
     plain = [name for name in ScheduleOut.model_fields if hasattr(Schedule, name)]
@@ -291,7 +299,7 @@ def _told(found: list[Schedule]) -> list[dict[str, Any]]:
         | {
             "publication": publication_of(one.variant.publication),
             "variant": one.variant.slug,
-            "in_words": rules.explain(one) if one.is_clocked else one.get_rule_display(),
+            "in_words": rules.explain(one),
             "on_time": list(rates[one.pk]),
         }
         for one in found

@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.publishing.owners import CannotOwn, move_owner
 from portal.runs import actions, schedules
 from portal.runs.models import Schedule
-from portal.runs.operations.standing import schedules_for
+from portal.runs.queries import schedules_for
 
 MOST_AT_ONCE = 500  # in one request; the page says how many are left
 Act = Callable[[Schedule], bool]  # False: there was nothing to do

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from portal.accounts.models import User
 from portal.runs.models import Schedule
 from portal.runs.operations.days import Day, zone
-from portal.runs.operations.standing import schedules_for
+from portal.runs.queries import schedules_for
 from portal.runs.rules import due_times
 from portal.runs.schedules import RULE_FIELDS
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import QueryDict
 
 from portal.common.text import one_line
 from portal.publishing.models import Edition, Publication
-from portal.runs.models import Promise, Run, Schedule, Slot
+from portal.runs.models import Run, Schedule, Slot
 from portal.runs.operations.standing import Stand, Standing
 from portal.runs.operations.today import told
+from portal.runs.promises import on_time_rate
 from portal.runs.rules import explain
 
 TEN = 10
@@ -63,7 +64,7 @@ class Row:
     in_words: str
     dots: list[Dot]
     usual_seconds: float | None
-    on_time: tuple[int, int] | None
+    on_time: tuple[int, int]  # of the last 30 promises, or due times
 
     @property
     def publication(self) -> Publication:
@@ -75,7 +76,7 @@ class Row:
 
     @property
     def on_time_percent(self) -> int | None:
-        return round(100 * self.on_time[0] / self.on_time[1]) if self.on_time else None
+        return round(100 * self.on_time[0] / self.on_time[1]) if self.on_time[1] else None
 
 
 def wanted(asked: QueryDict) -> Wanted:
@@ -110,7 +111,7 @@ def rows_of(schedules: QuerySet[Schedule], stands: Sequence[Stand], *, at: datet
     """The rows of one page, in its order, in a constant number of queries."""
     keys = [stand.pk for stand in stands]
     found = told(schedules).in_bulk(keys)
-    ten, promises = _last_ten(keys), _kept(keys, at)
+    ten, rates = _last_ten(keys), on_time_rate(found.values())
     return [
         Row(
             schedule=found[stand.pk],
@@ -118,23 +119,14 @@ def rows_of(schedules: QuerySet[Schedule], stands: Sequence[Stand], *, at: datet
             failures=stand.failures,
             late_since=found[stand.pk].late_since,
             last_state=found[stand.pk].last_state or "",
-            in_words=words_of(found[stand.pk]),
+            in_words=explain(found[stand.pk]),
             dots=[_dot(slot) for slot in ten[stand.pk]],
             usual_seconds=_usual(ten[stand.pk]),
-            on_time=promises.get(stand.pk),
+            on_time=rates[stand.pk],
         )
         for stand in stands
         if stand.pk in found
     ]
-
-
-def words_of(schedule: Schedule) -> str:
-    """Its rule in words, also of those that no clock makes due."""
-    return (
-        explain(schedule)
-        if schedule.cron or schedule.every_minutes
-        else schedule.get_rule_display()
-    )
 
 
 def _last_ten(schedules: list[int]) -> dict[int, list[Slot]]:
@@ -153,14 +145,6 @@ def _last_ten(schedules: list[int]) -> dict[int, list[Slot]]:
     for slot in slots.order_by("due_at"):
         found[slot.schedule_id].append(slot)
     return found
-
-
-def _kept(schedules: list[int], at: datetime) -> dict[int, tuple[int, int]]:
-    """How many promises of the last month each kept, of how many."""
-    judged = Promise.objects.filter(schedule__in=schedules, at__gte=at - MEASURED)
-    kept = Count(Case(When(state=Promise.State.KEPT, then=F("pk"))))
-    counted = judged.values("schedule").annotate(kept=kept, all=Count("pk"))
-    return {row["schedule"]: (row["kept"], row["all"]) for row in counted}
 
 
 def _dot(slot: Slot) -> Dot:

@@ -12,8 +12,6 @@ from typing import Any
 
 from django.db.models import Case, Exists, F, IntegerChoices, OuterRef, Q, QuerySet, Subquery, When
 
-from portal.accounts.models import User
-from portal.publishing.models import Publication
 from portal.runs.models import Promise, Run, Schedule
 from portal.runs.queries import LATE
 
@@ -47,16 +45,6 @@ class Stand:
     @property
     def rank(self) -> tuple[int, int, str, str]:
         return self.standing, -self.failures, self.title.casefold(), self.name
-
-
-def schedules_for(user: User) -> QuerySet[Schedule]:
-    """The schedules of what the person may change, without those that ended or whose publication was removed."""
-    kept = Schedule.objects.exclude(state=Schedule.State.ENDED).exclude(
-        variant__publication__state=Publication.State.REMOVED
-    )
-    if user.is_admin:
-        return kept
-    return kept.filter(variant__publication__in=Publication.objects.editable_by(user))
 
 
 def stands_of(schedules: QuerySet[Schedule], *, at: datetime) -> list[Stand]:

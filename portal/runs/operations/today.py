@@ -19,8 +19,8 @@ from portal.runs.operations.standing import (
     counts_of,
     last_runs,
     late_since,
-    schedules_for,
 )
+from portal.runs.queries import schedules_for
 
 MOST_NEEDS = 10
 SMALL = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")

@@ -22,14 +22,12 @@ from portal.publishing.models import DEFAULT_VARIANT
 from portal.publishing.views.addresses import follows_links
 from portal.runs import (
     actions,
-    isolation,
     logs,
     pictures,
     programs,
     queries,
     retries,
     steps,
-    tools,
 )
 from portal.runs.environments import pins
 from portal.runs.models import Run
@@ -56,8 +54,6 @@ def runs(request: HttpRequest) -> HttpResponse:
         "states": Run.State.choices,
         "triggers": Run.Trigger.choices,
     }
-    if user.is_admin:
-        context |= {"isolation": isolation.last_survey(), "tools": tools.last_survey()}
     return render(request, "runs/runs.html", context)
 
 

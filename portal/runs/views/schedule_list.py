@@ -16,7 +16,8 @@ from portal.common.text import keys_in
 from portal.runs.models import Schedule
 from portal.runs.operations import bulk, listing
 from portal.runs.operations.bulk import DEEDS
-from portal.runs.operations.standing import Stand, Standing, counts_of, schedules_for, stands_of
+from portal.runs.operations.standing import Stand, Standing, counts_of, stands_of
+from portal.runs.queries import schedules_for
 from portal.runs.views.today import require_author_of_runs
 
 PAGE_SIZE = 50
@@ -101,7 +102,9 @@ def _standing_so(stands: Sequence[Stand], wish: listing.Wanted) -> list[Stand]:
 
 
 def _heir(asked: QueryDict) -> User | None:
-    return User.objects.filter(username=asked.get("to", ""), is_active=True).first()
+    """Who is to own them; None, and it is asked again, for whoever cannot publish."""
+    found = User.objects.filter(username=asked.get("to", ""), is_active=True).first()
+    return found if found and found.may_publish else None
 
 
 def _list_of(asked: QueryDict) -> str:

@@ -10,10 +10,12 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
 from portal.accounts.requests import signed_in
-from portal.runs.operations import listing, timeline, today, week
+from portal.runs.operations import timeline, today, week
 from portal.runs.operations.days import day_of
 from portal.runs.operations.forecast import forecast_for, next_due
-from portal.runs.operations.standing import NEEDS_A_PERSON, schedules_for, stands_of
+from portal.runs.operations.standing import NEEDS_A_PERSON, stands_of
+from portal.runs.queries import schedules_for
+from portal.runs.rules import explain
 
 
 @require_safe
@@ -35,7 +37,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "needs": today.needs_of(user, stands) if day.is_today else [],
         "needy": sum(stand.standing in NEEDS_A_PERSON for stand in stands),
         "timeline": timeline.timeline_of(today.runs_of(user), forecast, day, by=by, at=now),
-        "coming": [(time, schedule, listing.words_of(schedule)) for time, schedule in coming],
+        "coming": [(time, schedule, explain(schedule)) for time, schedule in coming],
         "week": week.week_of(forecast),
         "cell_width": week.cell_width,
         "week_height": week.picture_height,
