@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urlsplit
 
+from portal.common.text import one_line
+
 PORTS = {"http": 80, "https": 443}
 SECONDS = 10.0  # for everything together, but looking up the name
 KEPT = 200  # characters of an answer
@@ -171,7 +173,7 @@ class _Pinned(HTTPConnection):
 
 def _answer(response: HTTPResponse) -> Answer:
     text = response.read(4 * KEPT).decode("utf-8", "replace")
-    return Answer(response.status, " ".join(text.split())[:KEPT])
+    return Answer(response.status, one_line(text, length=4 * KEPT)[:KEPT])
 
 
 def _check_spelling(host: str) -> None:
