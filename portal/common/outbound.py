@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urlsplit
 
+from portal.common.text import one_line
+
 PORTS = {"http": 80, "https": 443}
 SECONDS = 10.0  # for everything together, but looking up the name
 KEPT = 200  # characters of an answer
@@ -171,7 +173,7 @@ class _Pinned(HTTPConnection):
 
 def _answer(response: HTTPResponse) -> Answer:
     text = response.read(4 * KEPT).decode("utf-8", "replace")
-    return Answer(response.status, " ".join(text.split())[:KEPT])
+    return Answer(response.status, one_line(text, length=4 * KEPT)[:KEPT])
 
 
 def _check_spelling(host: str) -> None:
@@ -194,7 +196,7 @@ def _check_address(host: str, address: str) -> None:
     if isinstance(place, ipaddress.IPv6Address):
         if place.ipv4_mapped is not None:
             place = place.ipv4_mapped
-        elif any(place in network for network in _EMBEDS_IPV4):
+        elif place.is_site_local or any(place in network for network in _EMBEDS_IPV4):
             raise _not_public(host, address)
     if not place.is_global or place.is_multicast or place.is_reserved:
         raise _not_public(host, address)

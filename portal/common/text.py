@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Bidirectional overrides and invisible marks can make a name read as something else (Trojan Source, CVE-2021-42574).
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
@@ -32,6 +33,11 @@ def slugify(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     return words[:SLUG_LENGTH].rstrip("-")
+
+
+def keys_in(texts: Iterable[str]) -> list[int]:
+    """The texts that could be keys of rows, as numbers; whatever else a form was made to send is left out."""
+    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 18]
 
 
 def label(name: str) -> str:

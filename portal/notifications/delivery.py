@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from portal.common import outbound
+from portal.common.text import one_line
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.letters import footer
 from portal.notifications.models import OutboxMessage, Webhook
@@ -201,4 +202,4 @@ def _one_line_of(error: Exception) -> str:
         if isinstance(error, NotTaken | outbound.NotAllowed | outbound.Unreachable)
         else f"{type(error).__name__}: {error}"
     )
-    return " ".join(words.split())[:300]
+    return one_line(words, length=300)

@@ -91,11 +91,15 @@ def execute_version(
 ) -> Run:
     """The run that an upload of code starts for a variant, or a change of its parameters.
 
-    One that waits already takes the parameters of when it starts. The default variant goes before the others.
+    One that waits already takes the parameters of when it starts, unless it is of a time in the past: readers would
+    not be shown what it makes. The default variant goes before the others.
     """
-    waiting = variant.runs.filter(version=version, state=Run.State.QUEUED).order_by("pk").first()
+    of_now = variant.runs.filter(version=version, backfill__isnull=True, rerun_of__isnull=True)
+    waiting = of_now.filter(state=Run.State.QUEUED).order_by("pk").first()
+    if waiting is not None:
+        return _hurry(waiting, by=by, at=at)
     is_other = because == plugs.Because.VERSION
-    return waiting or request_run(
+    return request_run(
         version,
         variant=variant,
         trigger=Run.Trigger(because),

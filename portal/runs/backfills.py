@@ -7,7 +7,7 @@ at most `at_once` at a time, which whoever claims runs holds to.
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -22,6 +22,7 @@ from portal.runs.rules import due_times
 
 MOST_RUNS = 500
 MOST_AT_ONCE = 10
+EARLIEST = datetime(1999, 12, 31, tzinfo=UTC)  # where clocks are ahead, 2000 has begun
 CANCELLED = "Cancelled with its backfill before it started."
 
 
@@ -66,6 +67,8 @@ def preview(schedule: Schedule, *, first: datetime, last: datetime, at: datetime
     """
     if first > last:
         raise BadRange("The first day comes after the last.")
+    if first < EARLIEST:
+        raise BadRange("A backfill begins in the year 2000 at the earliest.")
     if first > at:
         raise BadRange("A backfill is of the past: the first day is still to come.")
     times = list(itertools.islice(_times(schedule, first, min(last, at)), MOST_RUNS + 1))

@@ -15,6 +15,7 @@ from portal.publishing.audit import record
 from portal.runs import fiscal
 from portal.runs.days import SATURDAY_AND_SUNDAY, Days, public_holidays
 from portal.runs.models import Calendar, Schedule
+from portal.runs.promises import next_promise
 from portal.runs.rules import due_times
 
 FIELDS = (
@@ -63,7 +64,7 @@ def create_calendar(*, by: User, at: datetime, **wish: Any) -> Calendar:
 
 @transaction.atomic
 def change_calendar(calendar: Calendar, *, by: User, at: datetime, **wish: Any) -> Calendar:
-    """Keep other days. Active schedules that follow it are planned afresh; what is due already stays due.
+    """Keep other days. Active schedules that follow it are planned and promised afresh; what is due already stays due.
 
     :raises BadCalendar: when it cannot be kept like this, or a schedule would never be due again.
     :raises PermissionDenied: when the person is no admin.
@@ -180,10 +181,13 @@ def _plan_afresh(calendar: Calendar, *, at: datetime) -> None:
         if due is None:
             publication = schedule.variant.publication
             raise BadCalendar(None, f"“{publication}” would never be refreshed any more.")
-        if schedule.is_active and schedule.next_due_at and schedule.next_due_at > at:
-            schedule.next_due_at = due
+        if schedule.is_active:
+            if schedule.next_due_at and schedule.next_due_at > at:
+                schedule.next_due_at = due
+            if schedule.next_promise_at and schedule.next_promise_at > at:
+                schedule.next_promise_at = next_promise(schedule, after=at)
             planned.append(schedule)
-    Schedule.objects.bulk_update(planned, ["next_due_at"], batch_size=BATCH)
+    Schedule.objects.bulk_update(planned, ["next_due_at", "next_promise_at"], batch_size=BATCH)
 
 
 def days_off(calendar: Calendar, since: date, until: date) -> list[tuple[date, str]]:

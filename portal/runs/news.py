@@ -60,7 +60,7 @@ def _is_news(edition: Edition) -> bool:
 
 
 def _ready(waiting: list[Schedule], upstreams: QuerySet[ScheduleUpstream]) -> list[Schedule]:
-    """Those that have all (or any) of what they need, counted since they were last set or resumed."""
+    """Those that have all (or any) of what they need; whoever lets one go again has forgotten what came before."""
     known: dict[int, list[ScheduleUpstream]] = defaultdict(list)
     for upstream in upstreams:
         known[upstream.schedule_id].append(upstream)
@@ -68,9 +68,7 @@ def _ready(waiting: list[Schedule], upstreams: QuerySet[ScheduleUpstream]) -> li
 
 
 def _has_what_it_needs(schedule: Schedule, upstreams: list[ScheduleUpstream]) -> bool:
-    arrived = [
-        one.arrived_at is not None and one.arrived_at >= schedule.state_at for one in upstreams
-    ]
+    arrived = [one.arrived_at is not None for one in upstreams]
     return any(arrived) if schedule.needs == Schedule.Needs.ANY else all(arrived)
 
 

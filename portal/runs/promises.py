@@ -12,8 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 
 from portal.publishing import plugs
 from portal.runs.days import Days
@@ -220,14 +219,16 @@ def _note_made_good(at: datetime) -> None:
         state__in=GOOD,
         remark="",
         backfill__isnull=True,
-        queued_at__gte=at - REMEMBERED - LOOKED_BACK,
+        queued_at__gte=OuterRef("at") - LOOKED_BACK,
         finished_at__gt=OuterRef("at"),
-    ).order_by("finished_at")
+    )
+    # By the variant's index: in the order of ends, all that ever ended since would be read for each.
+    first = runs.order_by().values("variant").annotate(good_at=Min("finished_at")).values("good_at")
     late = list(
         Promise.objects.filter(
             state=Promise.State.BROKEN, made_good_at__isnull=True, at__gt=at - REMEMBERED
         )
-        .annotate(good_at=Subquery(runs.values("finished_at")[:1]))
+        .annotate(good_at=Subquery(first))
         .filter(good_at__isnull=False)
         .order_by("pk")[:BATCH]
     )
@@ -239,21 +240,32 @@ def _note_made_good(at: datetime) -> None:
 
 def on_time_rate(schedules: Iterable[Schedule]) -> dict[int, tuple[int, int]]:
     """How many of the last 30 promises were kept, and of how many, by schedule; without a promise, how many of its
-    last 30 due times had a run that ended well. Two queries, however many schedules."""
+    last 30 due times had a run that ended well. Four queries, however many schedules."""
     promised = {one.pk: one.fresh_by is not None for one in schedules}
+    keeping = [pk for pk, is_promised in promised.items() if is_promised]
+    others = [pk for pk, is_promised in promised.items() if not is_promised]
+    judged = Slot.objects.exclude(run__state__in=ACTIVE)
     rates = dict.fromkeys(promised, (0, 0))
-    promises = Promise.objects.filter(schedule__in=[pk for pk, yes in promised.items() if yes])
-    slots = Slot.objects.filter(schedule__in=[pk for pk, yes in promised.items() if not yes])
-    rates |= _rates(promises, "at", Q(state=Promise.State.KEPT))
-    return rates | _rates(slots.exclude(run__state__in=ACTIVE), "due_at", Q(run__state__in=GOOD))
+    rates |= _rates(keeping, Promise.objects.all(), "at", Q(state=Promise.State.KEPT))
+    return rates | _rates(others, judged, "due_at", Q(run__state__in=GOOD))
 
 
-def _rates(rows: QuerySet[Any], by: str, is_good: Q) -> dict[int, tuple[int, int]]:
-    number = Window(RowNumber(), partition_by=F("schedule"), order_by=F(by).desc())
-    last = rows.annotate(number=number).filter(number__lte=LAST).values("pk")
+def _rates(
+    schedules: list[int], rows: QuerySet[Any], by: str, is_good: Q
+) -> dict[int, tuple[int, int]]:
+    """First where the last but 29 lies, then all since, by the index: whatever came before is not read."""
+    if not schedules:
+        return {}
+    newest = rows.filter(schedule=OuterRef("pk")).order_by(f"-{by}").values(by)
+    found = Schedule.objects.filter(pk__in=schedules).annotate(
+        since=Subquery(newest[LAST - 1 : LAST])
+    )
+    wanted = Q(pk__in=[])
+    for pk, since in found.values_list("pk", "since"):
+        wanted |= Q(schedule=pk, **({f"{by}__gte": since} if since else {}))
     counted = (
-        rows.model.objects.filter(pk__in=last)
+        rows.filter(wanted)
         .values("schedule")
         .annotate(good=Count("pk", filter=is_good), all=Count("pk"))
     )
-    return {row["schedule"]: (row["good"], row["all"]) for row in counted}
+    return {row["schedule"]: (row["good"], row["all"]) for row in counted.order_by()}

@@ -240,9 +240,9 @@ def usual_seconds(runs: Iterable[Run]) -> float | None:
 
 
 def _last_runs(variants: list[Variant]) -> dict[int, Run]:
-    """The run of each variant that finished last."""
+    """The run of each variant that finished last. Those of a backfill say nothing about today."""
     newest = (
-        Run.objects.filter(variant=OuterRef("pk"))
+        Run.objects.filter(variant=OuterRef("pk"), backfill__isnull=True)
         .exclude(state__in=ACTIVE)
         .order_by("-queued_at", "-pk")
         .values("pk")[:1]
@@ -255,9 +255,10 @@ def _last_runs(variants: list[Variant]) -> dict[int, Run]:
 
 
 def _active_runs(variants: list[Variant]) -> dict[int, Run]:
-    """The run of each variant that is next or going."""
-    runs = Run.objects.filter(variant__in=variants, state__in=ACTIVE).order_by("-pk")
-    return {run.variant_id: run for run in runs}
+    """The run of each variant that is next or going, backfills aside."""
+    active = Run.objects.filter(variant__in=variants, state__in=ACTIVE, backfill__isnull=True)
+    first = active.order_by().values("variant").annotate(first=Min("pk")).values("first")
+    return {run.variant_id: run for run in Run.objects.filter(pk__in=first)}
 
 
 def _broken_promises(variants: list[Variant]) -> dict[int, Promise]:
@@ -309,4 +310,5 @@ def _is_late(due: datetime | None, at: datetime) -> bool:
 
 
 def _waits_too_long(run: Run, at: datetime) -> bool:
-    return run.state == Run.State.QUEUED and run.queued_at < at - LATE
+    """One that is held back, such as until it is tried again, waits from then on."""
+    return run.state == Run.State.QUEUED and (run.not_before or run.queued_at) < at - LATE

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from portal.accounts.models import User
+from portal.publishing.actions import lock_publication
 from portal.publishing.audit import record
 from portal.publishing.models import Variant
 from portal.publishing.permissions import part_of, require_edit
@@ -103,11 +104,13 @@ def set_schedule(
     One with the same values that goes already simply goes on.
 
     :param upstreams: what it is due after, with their publications.
-    :raises BadSchedule: when the rule cannot be followed, or schedules would wait for each other.
+    :raises BadSchedule: when the rule cannot be followed, schedules would wait for each other, or the variant was
+        removed.
     :raises PermissionDenied: when the person may not change the publication.
     """
     require_edit(by, variant.publication)
     _refuse_part(variant)
+    _hold(variant)
     wanted = plan(variant, name=name, **wish, by=by, at=at)
     if wanted.rule == Schedule.Rule.AFTER:
         chains.hold_all()
@@ -182,6 +185,7 @@ def resume(schedule: Schedule, *, by: User, at: datetime) -> bool:
         }
     )
     if resumed:
+        _forget_news(schedule)
         record("resume_schedule", schedule, by=by, at=at, publication=publication)
     return bool(resumed)
 
@@ -247,6 +251,15 @@ def _refuse_part(variant: Variant) -> None:
         raise BadSchedule(f"It is refreshed with the report “{part.parent}”. Schedule that.")
 
 
+def _hold(variant: Variant) -> None:
+    """Let two who save at once, and whoever removes the variant, take turns: by the lock of whoever publishes."""
+    publication = lock_publication(variant.publication_id)
+    kept = Variant.objects.filter(pk=variant.pk).live()
+    if publication.is_removed or not kept.exists():
+        gone = publication if publication.is_removed else variant
+        raise BadSchedule(f"“{gone}” was removed. It is not refreshed any more.")
+
+
 def _goes_on(current: Schedule, wanted: Schedule) -> bool:
     return current.is_active and values_of(current) == values_of(wanted)
 
@@ -254,6 +267,8 @@ def _goes_on(current: Schedule, wanted: Schedule) -> bool:
 def _kept(current: Schedule | None, wanted: Schedule, *, at: datetime) -> Schedule:
     if current is not None:
         settle(current, at=at)
+        if not current.is_active:
+            _forget_news(current)
         return _changed(current, wanted, at=at)
     _give_hook(wanted)
     wanted.save()
@@ -297,6 +312,11 @@ def _wait_for(schedule: Schedule, upstreams: Sequence[Variant], waited: set[int]
     schedule.upstreams.exclude(variant__in=wanted).delete()
     for pk in sorted(wanted - waited):
         schedule.upstreams.create(variant_id=pk)
+
+
+def _forget_news(schedule: Schedule) -> None:
+    """What came before it goes again does not count."""
+    schedule.upstreams.update(arrived_at=None)
 
 
 def _give_hook(schedule: Schedule) -> None:

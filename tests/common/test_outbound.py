@@ -79,6 +79,7 @@ def test_plain_address_is_let_through(url: str) -> None:
         (V6, "fe80::1"),
         (V6, "fe80::1%eth0"),
         (V6, "fc00::1"),
+        (V6, "fec0::1"),  # site-local, RFC 3879
         (V6, "fd00:ec2::254"),
         (V6, "ff02::1"),
         (V6, "2001:db8::1"),

@@ -80,6 +80,22 @@ def test_message_is_signed_and_says_what_happened(
     assert said["data"]["run"]["link"].endswith(f"/operations/runs/{run.pk}/")
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_answer_that_is_no_text_is_kept_as_far_as_it_can_be(
+    newsroom: Newsroom, listen: Listen, program: Program, status: int
+) -> None:
+    newsroom.publish("one")
+    listen()
+    newsroom.fail(at=TUESDAY)
+    program.status, program.says = status, b"\x1f\x8b\x00\x00 thanks \xe2\x80\xae"
+
+    deliver_all(TUESDAY)
+
+    message = OutboxMessage.objects.get(channel="webhook")
+    assert message.state == (State.SENT if status == 200 else State.WAITING)
+    assert message.error == f"HTTP {status} \ufffd thanks"
+
+
 def test_every_kind_of_event_is_written_once(newsroom: Newsroom, listen: Listen) -> None:
     newsroom.publish("one")
     listen()

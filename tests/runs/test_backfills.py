@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import User
 from portal.publishing.models import AuditEvent, Variant
+from portal.publishing.plugs import Because
 from portal.runs import backfills, schedules
-from portal.runs.actions import NothingToRun
+from portal.runs.actions import NothingToRun, execute_version
 from portal.runs.backfills import BadRange, cancel_backfill, preview, start_backfill
 from portal.runs.models import Backfill, Run, Schedule, Slot
 from portal.runs.views.backfills import days_of
@@ -116,6 +117,24 @@ def test_range_that_makes_no_sense_is_refused(
         preview(daily, **(WEEK | change), at=MONDAY)
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (datetime.min.replace(tzinfo=UTC), MONDAY),
+        (datetime(1999, 12, 30, tzinfo=UTC), MONDAY),
+        (WEEK["first"], datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_range_of_other_centuries_is_refused_or_cut(
+    daily: Schedule, first: datetime, last: datetime
+) -> None:
+    if last == MONDAY:
+        with pytest.raises(BadRange, match="2000"):
+            preview(daily, first=first, last=last, at=MONDAY)
+    else:
+        assert len(preview(daily, first=first, last=last, at=MONDAY)) == 7
+
+
 def test_finished_content_has_nothing_to_run(daily: Schedule, alice: User) -> None:
     daily.variant.version.executes = False
     daily.variant.version.save()
@@ -136,6 +155,19 @@ def test_cancelling_takes_back_what_waits_and_leaves_what_goes(
     assert counts == [6, 0]
     states = backfill.runs.order_by("pk").values_list("state", flat=True)
     assert list(states) == ["running"] + ["cancelled"] * 6
+
+
+def test_run_of_today_is_queued_although_a_backfill_waits(daily: Schedule, alice: User) -> None:
+    variant = daily.variant
+    assert variant.version is not None
+    start_backfill(daily, **WEEK, by=alice, at=MONDAY)
+
+    asked = [
+        execute_version(variant.version, variant, alice, MONDAY, Because.MANUAL) for _ in range(2)
+    ]
+
+    assert [(run.trigger, run.backfill_id) for run in asked] == [("manual", None)] * 2
+    assert asked[0] == asked[1]
 
 
 def test_preview_needs_three_queries_however_many_times(daily: Schedule) -> None:

@@ -1,6 +1,6 @@
 """Business calendars: who keeps them, what schedules make of a change, and their pages."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Any
 
@@ -94,6 +94,24 @@ def test_change_plans_schedules_afresh(daily: Schedule, bavaria: Calendar, ada: 
 
     daily.refresh_from_db()
     assert daily.next_due_at == datetime(2026, 11, 17, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wish", [{"cron": "0 7 * * *", "on_holidays": "skip"}, {"rule": "arrival"}]
+)
+def test_nothing_is_promised_for_a_day_that_became_one_off(
+    counting: Variant, alice: User, bavaria: Calendar, ada: User, wish: dict[str, Any]
+) -> None:
+    schedule = schedules.set_schedule(
+        counting, **wish, calendar=bavaria, fresh_by=time(9), timezone="UTC", by=alice, at=MONDAY
+    )
+    before = schedule.next_promise_at
+
+    calendars.change_calendar(bavaria, closed=[["2026-11-16", "Move"]], by=ada, at=MONDAY)
+
+    schedule.refresh_from_db()
+    assert before == datetime(2026, 11, 16, 9, tzinfo=UTC)
+    assert schedule.next_promise_at == datetime(2026, 11, 17, 9, tzinfo=UTC)
 
 
 def test_change_leaves_what_is_due_already(daily: Schedule, bavaria: Calendar, ada: User) -> None:

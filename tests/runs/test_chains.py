@@ -10,6 +10,7 @@ from django.conf import LazySettings
 from django.db import transaction
 
 from portal.accounts.models import User
+from portal.publishing import variants
 from portal.publishing.models import Audience, AuditEvent, Publication, Variant
 from portal.runs import chains, hooks, rules, schedules
 from portal.runs.models import Schedule
@@ -204,3 +205,30 @@ def test_two_that_save_at_once_close_no_circle(made: Make, alice: User) -> None:
 
     assert isinstance(late.outcome, BadSchedule)
     assert list(Schedule.objects.values_list("variant", flat=True)) == [a.pk]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_that_save_the_first_schedule_at_once_save_one(counting: Variant, alice: User) -> None:
+    wish = {"every_minutes": 60, "by": alice, "at": MONDAY}
+    late = Elsewhere(lambda: schedules.set_schedule(counting, **wish))
+
+    with transaction.atomic():
+        first = schedules.set_schedule(counting, **wish)
+        late.start()
+        wait_until(held_up)
+    late.join()
+
+    assert late.outcome == first
+
+
+def test_variant_that_was_removed_meanwhile_gets_no_schedule(
+    counting: Variant, alice: User
+) -> None:
+    other = counting.publication.variants.create(slug="emea", title="EMEA")
+    variants.remove_variant(other, by=alice, at=MONDAY)
+
+    with pytest.raises(BadSchedule, match="was removed"):
+        schedules.set_schedule(other, every_minutes=60, by=alice, at=MONDAY)
+
+    assert not other.schedules.exists()

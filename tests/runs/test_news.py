@@ -139,6 +139,33 @@ def test_news_while_paused_does_not_count_later(
     assert made(schedule) == [(minutes(6), "taken", "")]
 
 
+def test_news_still_counts_when_a_policy_is_changed(
+    sales: Variant, stock: Variant, summary: Variant, alice: User
+) -> None:
+    schedule = after(summary, sales, stock)
+    news(sales, 1)
+    wish = {"rule": "after", "timezone": "UTC", "retries": 2, "upstreams": [sales, stock]}
+    schedules.set_schedule(summary, **wish, by=alice, at=minutes(2))
+
+    news(stock, 3)
+
+    assert made(schedule) == [(minutes(3), "taken", "")]
+
+
+def test_news_before_a_pause_does_not_count_when_it_is_set_again(
+    sales: Variant, stock: Variant, summary: Variant, alice: User
+) -> None:
+    schedule = after(summary, sales, stock)
+    news(sales, 1)
+    schedules.pause(schedule, by=alice, at=minutes(2))
+    wish = {"rule": "after", "timezone": "UTC", "upstreams": [sales, stock]}
+    schedules.set_schedule(summary, **wish, by=alice, at=minutes(3))
+
+    news(stock, 4)
+
+    assert made(schedule) == []
+
+
 def test_run_that_still_waits_is_named(sales: Variant, summary: Variant) -> None:
     schedule = after(summary, sales)
 

@@ -9,7 +9,7 @@ from portal.accounts.models import User
 from portal.publishing.actions import Rendered, add_edition, publish
 from portal.publishing.models import Variant
 from portal.publishing.permissions import can_edit
-from portal.runs import schedules
+from portal.runs import backfills, schedules
 from portal.runs.models import Promise, Run
 from portal.runs.queries import runs_for, state_of, states_of, usual_seconds
 from tests.runs.authors import COUNTING, bundle_of, publish_script
@@ -173,3 +173,26 @@ def test_state_tells_the_soonest_due_time_else_what_it_waits_for(
         "Every 5 minutes",
         MONDAY + timedelta(minutes=5),
     )
+
+
+def test_backfill_says_nothing_of_today(counting: Variant, alice: User) -> None:
+    last = end(counting, "unchanged")
+    daily = schedules.set_schedule(counting, cron="0 7 * * *", by=alice, at=MONDAY)
+    span = {"first": MONDAY - timedelta(days=3), "last": MONDAY}
+    backfills.start_backfill(daily, **span, by=alice, at=MONDAY)
+    Run.objects.filter(pk=Run.objects.latest("pk").pk).update(
+        state="failed", finished_at=MONDAY + timedelta(minutes=8)
+    )
+
+    state = state_of(counting, at=MONDAY + timedelta(minutes=9))
+
+    assert (state.active_run, state.last_run, state.failed_run) == (None, last, None)
+    assert not state.is_late
+
+
+def test_run_that_is_held_back_is_late_only_after_its_time(counting: Variant) -> None:
+    Run.objects.update(not_before=MONDAY + timedelta(minutes=20))
+
+    late = [state_of(counting, at=MONDAY + timedelta(minutes=at)).is_late for at in (10, 26)]
+
+    assert late == [False, True]

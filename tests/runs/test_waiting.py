@@ -153,6 +153,15 @@ def test_page_changes_what_is_ticked_and_only_ones_own(
     assert [event.detail for event in told] == 2 * [{"priority": "high", "former": "normal"}]
 
 
+def test_page_leaves_out_numbers_that_are_no_run(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    odd = ["9" * 30, "9" * 5000, "²", "-1", ""]
+
+    answer = client.post(QUEUE, {"run": odd, "action": "high"})
+
+    assert answer.status_code == 303
+
+
 def test_page_filters_by_queue_team_and_state(client: Client, alice: User) -> None:
     queued(alice, "heavy-thing", queue="heavy")
     queued(alice, "held-thing", not_before=timezone.now() + timedelta(days=1))

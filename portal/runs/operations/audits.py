@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from portal.accounts.models import User
-from portal.common.text import one_line
+from portal.common.text import keys_in, one_line
 from portal.publishing.models import AuditEvent, Publication
 from portal.runs.models import Run
 from portal.runs.operations.days import midnight, parsed
@@ -81,14 +81,14 @@ def events_for(user: User) -> QuerySet[AuditEvent]:
 
 def wanted(asked: QueryDict) -> Wanted:
     """What a query string asks for; odd values ask for nothing."""
-    before = asked.get("before", "")
+    before = keys_in([asked.get("before", "")])
     return Wanted(
         person=one_line(asked.get("person", ""), length=100),
         action=one_line(asked.get("action", ""), length=60),
         text=one_line(asked.get("q", "")),
         first=parsed(asked.get("from", "")),
         last=parsed(asked.get("to", "")),
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
+        before=before[0] if before else None,
     )
 
 

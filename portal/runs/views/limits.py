@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.accounts.models import Team, User
 from portal.accounts.requests import signed_in
+from portal.common.text import keys_in
 from portal.runs import limits, queue
 from portal.runs.forms import LimitForm
 from portal.runs.limits import BadLimit
@@ -41,8 +42,7 @@ def _change(request: HttpRequest, form: LimitForm, user: User) -> str:
     """What was done; empty when the form says what is wrong."""
     now = timezone.now()
     if "remove" in request.POST:
-        asked = request.POST["remove"]
-        found = get_object_or_404(Limit, pk=int(asked) if asked.isdecimal() else 0)
+        found = get_object_or_404(Limit, pk__in=keys_in([request.POST["remove"]]))
         limits.remove_limit(found, by=user, at=now)
         return f"Removed. {found.name} lets through whatever comes."
     if not form.is_valid():

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.models import User
 from portal.accounts.requests import signed_in
+from portal.common.text import keys_in
 from portal.runs import actions, queries, waiting, workers
 from portal.runs.models import Run, Schedule
 
@@ -70,7 +71,7 @@ def _context(request: HttpRequest, user: User, at: datetime) -> dict[str, Any]:
 def _change(request: HttpRequest, user: User, at: datetime) -> str:
     """Do what was asked for with each run that the person may change; says what came of it."""
     change = CHANGES.get(request.POST.get("action", ""))
-    asked = [int(pk) for pk in request.POST.getlist("run") if pk.isascii() and pk.isdigit()]
+    asked = keys_in(request.POST.getlist("run"))
     if change is None or not asked:
         return "Nothing was changed: tick the runs, then say what to do with them."
     found = queries.runs_for(user).filter(pk__in=asked[:PAGE_SIZE]).order_by("pk")

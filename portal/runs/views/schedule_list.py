@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.models import Role, Team, User
+from portal.common.text import keys_in
 from portal.runs.models import Schedule
 from portal.runs.operations import bulk, listing
 from portal.runs.operations.bulk import DEEDS
@@ -93,8 +94,7 @@ def _keys(user: User, asked: QueryDict) -> list[int]:
         wish = listing.wanted(asked)
         matching = listing.narrowed(schedules_for(user), wish)
         return [one.pk for one in _standing_so(stands_of(matching, at=timezone.now()), wish)]
-    typed = [text for text in asked.getlist("schedule") if text.isascii() and text.isdigit()]
-    return [int(text) for text in typed if len(text) < 18]
+    return keys_in(asked.getlist("schedule"))
 
 
 def _standing_so(stands: Sequence[Stand], wish: listing.Wanted) -> list[Stand]:
