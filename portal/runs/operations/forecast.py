@@ -53,9 +53,9 @@ class Forecast:
         return found
 
 
-def forecast_for(user: User, *, at: datetime) -> Forecast:
-    """The coming week of what the person may change; kept for some minutes."""
-    key = f"foreseen:{'all' if user.is_admin else user.pk}"
+def forecast_for(user: User, *, going: int, at: datetime) -> Forecast:
+    """The coming week of what the person may change; kept for some minutes, or until not as many are `going`."""
+    key = f"foreseen:{'all' if user.is_admin else user.pk}:{going}"
     kept: Forecast | None = cache.get(key)
     if kept is None:
         kept = forecast(active(schedules_for(user)), at=at)
