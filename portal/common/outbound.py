@@ -92,6 +92,24 @@ def check_url(url: str) -> SplitResult:
     return parts
 
 
+def check_place(url: str, *, allowed: Collection[str] = ()) -> None:
+    """Refuse what is not public whatever names mean by then: addresses in digits, and this machine. Asks nobody.
+
+    :raises NotAllowed: when nothing will ever be sent there.
+    """
+    parts = check_url(url)
+    host = str(parts.hostname).rstrip(".")
+    if _is_allowed(parts, allowed):
+        return
+    if host == "localhost" or host.endswith(".localhost"):
+        raise _not_public(host, "127.0.0.1")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return  # a name
+    _check_address(host, host)
+
+
 def post(
     url: str,
     body: bytes,
@@ -110,7 +128,7 @@ def post(
     parts = check_url(url)
     host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
     addresses = resolver(host, port)
-    if not {host, f"{host}:{port}"} & set(allowed):
+    if not _is_allowed(parts, allowed):
         for _, address in addresses:
             _check_address(host, address)
     until = time.monotonic() + seconds
@@ -176,6 +194,11 @@ def _answer(response: HTTPResponse) -> Answer:
     return Answer(response.status, one_line(text, length=4 * KEPT)[:KEPT])
 
 
+def _is_allowed(parts: SplitResult, allowed: Collection[str]) -> bool:
+    host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
+    return bool({host, f"{host}:{port}"} & set(allowed))
+
+
 def _check_spelling(host: str) -> None:
     """Refuse numbers that are no address as people write it: 2130706433, 0x7f.1, 0177.0.0.1, fe80::1%eth0."""
     if ":" in host:
@@ -203,7 +226,8 @@ def _check_address(host: str, address: str) -> None:
 
 
 def _not_public(host: str, address: str) -> NotAllowed:
+    what = f"{host} is" if host == address else f"{host} is at {address}, which is"
     return NotAllowed(
-        f"{host} is at {address}, which is not a public address. "
+        f"{what} not a public address, so nothing is sent there. "
         "An admin of the server can allow the host in BROADSHEET_WEBHOOK_ALLOWED_HOSTS."
     )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -208,9 +209,9 @@ def _new_key() -> tuple[str, str]:
 
 
 def _checked(url: str) -> str:
-    """What the name means is looked at whenever something is sent."""
+    """What a name means is looked at whenever something is sent."""
     try:
-        outbound.check_url(url.strip())
+        outbound.check_place(url.strip(), allowed=settings.WEBHOOK_ALLOWED_HOSTS)
     except outbound.NotAllowed as wrong:
         raise BadWebhook("url", str(wrong)) from wrong
     return url.strip()

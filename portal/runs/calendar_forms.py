@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Any
 
-import holidays
 from django import forms
 
 from portal.common.text import one_line
+from portal.runs.countries import country_names
 from portal.runs.models import Calendar
 
 DAYS = [(n, f"{date(2026, 6, 1 + n):%A}") for n in range(7)]
@@ -15,8 +15,8 @@ LONGEST_NAME = 100
 
 
 def _countries() -> list[tuple[str, str]]:
-    known = sorted(holidays.list_supported_countries(include_aliases=False))
-    return [("", "No public holidays"), *((code, code) for code in known)]
+    known = sorted((name, code) for code, name in country_names().items())
+    return [("", "No public holidays"), *((code, name) for name, code in known)]
 
 
 class CalendarForm(forms.Form):

@@ -6,6 +6,8 @@ from portal.accounts.models import User
 from portal.publishing.links import path_of
 from portal.publishing.people import SHOWN, Held, Holding, register_holding
 from portal.runs.models import ACTIVE, Calendar, Run, Schedule, Secret
+from portal.runs.queries import with_words
+from portal.runs.rules import explain
 
 STAYS = "Go on as they are; who set them stays on record."
 
@@ -21,9 +23,16 @@ def register() -> None:
 
 def _schedules(person: User) -> Held:
     set_by = Schedule.objects.filter(created_by=person).exclude(state=Schedule.State.ENDED)
-    rows = set_by.select_related("variant__publication").order_by("variant__publication__title")
+    rows = (
+        with_words(set_by)
+        .select_related("variant__publication", "calendar")
+        .order_by("variant__publication__title")
+    )
     named = [
-        (f"{one.variant.publication}: {one}", f"{path_of(one.variant.publication)}schedule/")
+        (
+            f"{one.variant.publication}: {explain(one)}",
+            f"{path_of(one.variant.publication)}schedule/",
+        )
         for one in rows[:SHOWN]
     ]
     return Held(rows.count(), named)

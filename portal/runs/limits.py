@@ -70,7 +70,7 @@ def _check(of: str, name: str, most: int) -> None:
             f"“{name}” is no name: lower-case letters, digits and single hyphens, at most 40."
         )
     if of == Limit.Of.TEAM and not Team.objects.filter(slug=name).exists():
-        raise BadLimit(f"There is no team {name}.")
+        raise BadLimit(f"There is no team “{name}”.")
     if not 1 <= most <= MOST:
         raise BadLimit(f"From 1 to {MOST} runs may go at once.")
 

@@ -31,9 +31,13 @@ LATE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class RefreshState:
-    """How a variant's refreshes stand. `failed_run` went wrong after the current edition was made."""
+    """How a variant's refreshes stand. `failed_run` went wrong after the current edition was made.
+
+    `stopped`: its schedule that is suspended or paused, when no other one is active.
+    """
 
     schedule: Schedule | None
+    stopped: Schedule | None
     in_words: str
     next_due_at: datetime | None
     last_run: Run | None
@@ -55,18 +59,14 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
             "current"
         )
     )
-    schedules = {
-        schedule.variant_id: schedule
-        for schedule in with_words(
-            Schedule.objects.filter(variant__in=known, state=Schedule.State.ACTIVE)
-        ).order_by(F("next_due_at").desc(nulls_first=True))  # what no clock makes due goes last
-    }
+    schedules, stopped = _schedules_of(known)
     last, active = _last_runs(known), _active_runs(known)
     broken = _broken_promises(known)
     return {
         variant.pk: _state(
             variant,
             schedules.get(variant.pk),
+            stopped.get(variant.pk),
             last.get(variant.pk),
             active.get(variant.pk),
             broken.get(variant.pk),
@@ -74,6 +74,18 @@ def states_of(variants: Iterable[Variant], *, at: datetime) -> dict[int, Refresh
         )
         for variant in known
     }
+
+
+def _schedules_of(variants: list[Variant]) -> tuple[dict[int, Schedule], dict[int, Schedule]]:
+    """Of each variant the active schedule that is due first, and one that has stopped."""
+    found = list(
+        with_words(Schedule.objects.filter(variant__in=variants))
+        .exclude(state=Schedule.State.ENDED)
+        .order_by(F("next_due_at").desc(nulls_first=True), "state")  # no clock makes the first due
+    )
+    active = {one.variant_id: one for one in found if one.state == Schedule.State.ACTIVE}
+    stopped = {one.variant_id: one for one in found if one.variant_id not in active}
+    return active, stopped
 
 
 def with_words(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
@@ -279,6 +291,7 @@ def _broken_promises(variants: list[Variant]) -> dict[int, Promise]:
 def _state(
     variant: Variant,
     schedule: Schedule | None,
+    stopped: Schedule | None,
     last: Run | None,
     active: Run | None,
     broken: Promise | None,
@@ -287,6 +300,7 @@ def _state(
     due = schedule.next_due_at if schedule else None
     return RefreshState(
         schedule=schedule,
+        stopped=stopped,
         in_words=explain(schedule) if schedule else "",
         next_due_at=due,
         last_run=last,

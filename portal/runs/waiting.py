@@ -84,7 +84,7 @@ def _nobody_serves(run: Run, now: Situation) -> str:
 def _same_version(run: Run, now: Situation) -> str:
     if run.backfill is not None:
         going, most = now.busy.backfills[run.backfill.pk], run.backfill.at_once
-        return f"{going} of {most} runs of its backfill are going" if going >= most else ""
+        return f"{going} of {most} at once of its backfill are going" if going >= most else ""
     version = (run.variant_id, run.version_id)
     other = now.busy.versions.get(version) or now.firsts.get(version, run.pk)
     return f"Waits for run {other} of the same version" if other != run.pk else ""
@@ -102,7 +102,7 @@ def _reached(limit: Limit, run: Run, busy: Busy) -> str:
         return f"{limit.name}: {going} of {limit.most}"
     of_team = limit.of == Limit.Of.TEAM
     whose = f"team {run.variant.publication.team}" if of_team else f"queue {limit.name}"
-    return f"{going} of {limit.most} runs of {whose} are going"
+    return f"{going} of {limit.most} at once of {whose} are going"
 
 
 def _place(run: Run, now: Situation) -> str:

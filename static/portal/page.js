@@ -15,6 +15,12 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A day is wider than a phone: it opens where it is now.
+for (const now of document.querySelectorAll(".scroll .now")) {
+  const pane = now.closest(".scroll");
+  pane.scrollLeft += now.getBoundingClientRect().left - pane.getBoundingClientRect().left - pane.clientWidth * 0.7;
+}
+
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;

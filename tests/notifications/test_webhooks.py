@@ -256,6 +256,18 @@ def test_webhook_that_cannot_be_is_refused(
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://127.0.0.1/hook", "http://[::1]:9/", "http://localhost/", "https://169.254.169.254/"],
+)
+def test_address_inside_is_refused_at_once(url: str, ada: User) -> None:
+    with pytest.raises(webhooks.BadWebhook, match="not a public address") as refused:
+        webhooks.create_webhook("Own", url, told=list(events.EVENTS), by=ada, at=MONDAY)
+
+    assert refused.value.field == "url"
+    assert not Webhook.objects.exists()
+
+
 def test_page_shows_the_key_once_and_tests(
     listen: Listen, program: Program, ada: User, reading: Callable[[User], Client]
 ) -> None:

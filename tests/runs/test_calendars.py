@@ -193,7 +193,7 @@ def test_pages_show_days_off_and_let_admins_change_them(
     assert (bavaria.closed, bavaria.fiscal_first_month) == ([["2027-02-08", "Carnival"]], 4)
     assert "Counting" in saved
     assert "Christmas Day" in saved
-    assert "Public holidays of DE, BY" in listed
+    assert "Public holidays of Germany, BY" in listed
     assert form.count("checked") == 2
 
 

@@ -51,6 +51,19 @@ def test_run_that_nobody_takes_is_late(counting: Variant) -> None:
     assert state_of(counting, at=MONDAY + timedelta(minutes=6)).is_late
 
 
+def test_stopped_schedule_is_told_as_long_as_no_other_is_active(
+    counting: Variant, alice: User
+) -> None:
+    schedule = schedules.set_schedule(counting, every_minutes=60, by=alice, at=MONDAY)
+    schedules.pause(schedule, by=alice, at=MONDAY)
+    paused = state_of(counting, at=SOON)
+
+    schedules.set_schedule(counting, name="other", every_minutes=5, by=alice, at=MONDAY)
+
+    assert (paused.schedule, paused.stopped) == (None, schedule)
+    assert state_of(counting, at=SOON).stopped is None
+
+
 def test_promise_that_is_broken_is_late_until_it_is_made_good(
     counting: Variant, alice: User
 ) -> None:

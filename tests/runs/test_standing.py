@@ -135,15 +135,29 @@ def test_forecast_of_today_ends_at_midnight_there(alice: User) -> None:
     assert seen.hours(day, at=SOON)[23] == 1
 
 
-def test_next_due_mixes_the_times_of_all_in_order(alice: User) -> None:
-    often = scheduled("often-one", by=alice, at=MONDAY, every_minutes=10)
+def test_next_due_names_each_schedule_once_in_order(alice: User) -> None:
     rare = scheduled("rare-one", by=alice, at=MONDAY, every_minutes=25)
+    often = scheduled("often-one", by=alice, at=MONDAY, every_minutes=10)
 
     coming = next_due(Schedule.objects.all())
 
-    assert [(time - MONDAY).seconds // 60 for time, _ in coming[:5]] == [10, 20, 25, 30, 40]
-    assert [schedule for _, schedule in coming[:3]] == [often, often, rare]
-    assert len(coming) == 20
+    assert [((time - MONDAY).seconds // 60, schedule) for time, schedule in coming] == [
+        (10, often),
+        (25, rare),
+    ]
+
+
+def test_week_shows_no_schedule_that_is_due_every_hour_beside_others(alice: User) -> None:
+    scheduled("often-one", by=alice, at=MONDAY, every_minutes=30)
+    alone = week_of(forecast(Schedule.objects.all(), at=MONDAY))
+
+    scheduled("rare-one", by=alice, at=MONDAY, every_minutes=24 * 60)
+    both = week_of(forecast(Schedule.objects.all(), at=MONDAY))
+
+    assert (alone.total, alone.steady) == (335, 0)
+    assert (both.total, both.steady) == (341, 335)
+    assert both.peak is not None
+    assert both.peak.count == 1
 
 
 @pytest.mark.parametrize("asked", ["", "tomorrow", "2026-13-40", "0001-01-01", "9999-12-31"])
@@ -264,7 +278,7 @@ def test_rows_tell_the_last_ten_due_times_also_the_skipped(alice: User) -> None:
     (row,) = listing.rows_of(schedules_for(alice), stands_of(schedules_for(alice), at=at), at=at)
 
     assert [dot.kind for dot in row.dots] == ["idle"] * 10
-    assert row.dots[-1].title == "16 Nov 18:00 UTC, skipped: Run 3 was still running"
+    assert row.dots[-1].title == "16 Nov 19:00, skipped: Run 3 was still running"
     assert row.on_time == (1, 2)
     assert row.in_words == "Every hour"
 

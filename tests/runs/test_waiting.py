@@ -84,8 +84,8 @@ def test_reached_limits_are_named_with_their_figures(alice: User) -> None:
 
     assert said == [
         "warehouse: 1 of 1",
-        "1 of 1 runs of team Delivery are going",
-        "1 of 1 runs of queue heavy are going",
+        "1 of 1 at once of team Delivery are going",
+        "1 of 1 at once of queue heavy are going",
     ]
 
 
@@ -114,7 +114,7 @@ def test_run_of_a_full_backfill_says_so(alice: User) -> None:
     first, second = backfill_of(run.variant, alice, runs=2, at_once=1).runs.order_by("pk")
     claims.claim(first.pk, worker="w", at=MONDAY)
 
-    assert why(second) == "1 of 1 runs of its backfill are going"
+    assert why(second) == "1 of 1 at once of its backfill are going"
 
 
 def test_page_tells_what_is_ones_own_and_counts_what_is_not(

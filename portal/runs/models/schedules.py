@@ -8,6 +8,7 @@ from django.db.models import Q
 from portal.accounts.models import User
 from portal.common.time import validate_timezone
 from portal.publishing.models import Variant
+from portal.runs.countries import country_names
 
 if TYPE_CHECKING:
     from django_stubs_ext.db.models import TypedModelMeta
@@ -47,6 +48,10 @@ class Calendar(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def country_name(self) -> str:
+        return country_names().get(self.country, self.country)
 
 
 class Schedule(models.Model):

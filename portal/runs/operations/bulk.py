@@ -27,10 +27,10 @@ class Deed:
 
 
 DEEDS = {
-    "pause": Deed("Pause", "Pause", "Paused", "were not active"),
-    "resume": Deed("Resume", "Resume", "Resumed", "were not paused"),
-    "run": Deed("Run now", "Run now", "Asked for a run of", "have nothing to run"),
-    "move": Deed("Move owner", "Give a new owner to", "Moved", "had that owner already"),
+    "pause": Deed("Pause", "Pause {}?", "Paused", "were not active"),
+    "resume": Deed("Resume", "Resume {}?", "Resumed", "were not paused"),
+    "run": Deed("Run now", "Run {} now?", "Asked for a run of", "have nothing to run"),
+    "move": Deed("Move owner", "Give a new owner to {}?", "Moved", "had that owner already"),
 }
 
 

@@ -8,9 +8,8 @@ arrive is not foreseen.
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from heapq import merge
 
 from django.core.cache import cache
 from django.db.models import QuerySet
@@ -22,7 +21,7 @@ from portal.runs.queries import schedules_for
 from portal.runs.rules import due_times
 from portal.runs.schedules import RULE_FIELDS
 
-AHEAD = timedelta(days=7)
+AHEAD, HOUR = timedelta(days=7), timedelta(hours=1)
 KEPT_SECONDS = 180
 MOST_TIMES = (
     60_000  # that are followed, about two seconds; rules of few schedules are left out beyond
@@ -32,10 +31,14 @@ NEXT = 20
 
 @dataclass(frozen=True)
 class Forecast:
-    """How many runs are due in each coming minute. `is_cut`: there were too many rules to follow them all."""
+    """How many runs are due in each coming minute. `is_cut`: there were too many rules to follow them all.
+
+    `steady`: how many of them are of schedules that are due at least every hour, all week.
+    """
 
     by_minute: dict[datetime, int]
     is_cut: bool
+    steady: dict[datetime, int] = field(default_factory=dict)
 
     def until(self, day: Day, *, at: datetime) -> int:
         """How many are still due on the day."""
@@ -50,9 +53,9 @@ class Forecast:
         return found
 
 
-def forecast_for(user: User, *, at: datetime) -> Forecast:
-    """The coming week of what the person may change; kept for some minutes."""
-    key = f"forecast:{'all' if user.is_admin else user.pk}"
+def forecast_for(user: User, *, going: int, at: datetime) -> Forecast:
+    """The coming week of what the person may change; kept for some minutes, or until not as many are `going`."""
+    key = f"foreseen:{'all' if user.is_admin else user.pk}:{going}"
     kept: Forecast | None = cache.get(key)
     if kept is None:
         kept = forecast(active(schedules_for(user)), at=at)
@@ -66,15 +69,19 @@ def forecast(schedules: QuerySet[Schedule], *, at: datetime) -> Forecast:
     for schedule in schedules.select_related("calendar").iterator(chunk_size=2000):
         groups[_rule(schedule)].append(schedule)
     found: Counter[datetime] = Counter()
+    steady: Counter[datetime] = Counter()
     followed = 0
     for same in sorted(groups.values(), key=len, reverse=True):
         if followed > MOST_TIMES:
-            return Forecast(dict(found), is_cut=True)
+            return Forecast(dict(found), is_cut=True, steady=dict(steady))
         times = list(itertools.islice(_times(same[0], at, at + AHEAD), MOST_TIMES))
         followed += len(times)
-        for time in times:
-            found[time.replace(second=0, microsecond=0)] += len(same)
-    return Forecast(dict(found), is_cut=False)
+        minutes = Counter(time.replace(second=0, microsecond=0) for time in times)
+        due = {minute: count * len(same) for minute, count in minutes.items()}
+        found.update(due)
+        if len(times) >= AHEAD // HOUR:
+            steady.update(due)
+    return Forecast(dict(found), is_cut=False, steady=dict(steady))
 
 
 def active(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
@@ -83,21 +90,13 @@ def active(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
 
 
 def next_due(schedules: QuerySet[Schedule]) -> list[tuple[datetime, Schedule]]:
-    """The next due times of them all, with the schedule: none is later than the first times of as many schedules."""
+    """The schedules that are due next, each once: one that is due every other minute hides no other."""
     soonest = (
         active(schedules)
         .select_related("variant__publication", "calendar")
         .order_by("next_due_at", "pk")[:NEXT]
     )
-    each = [_named(schedule) for schedule in soonest]
-    return list(itertools.islice(merge(*each, key=lambda pair: pair[0]), NEXT))
-
-
-def _named(schedule: Schedule) -> Iterable[tuple[datetime, Schedule]]:
-    first = schedule.next_due_at
-    assert first is not None  # active() left the others out
-    later = due_times(schedule, after=first)
-    return ((time, schedule) for time in itertools.chain([first], itertools.islice(later, NEXT)))
+    return [(schedule.next_due_at, schedule) for schedule in soonest if schedule.next_due_at]
 
 
 def _rule(schedule: Schedule) -> Hashable:

@@ -12,6 +12,7 @@ from django.http import QueryDict
 from portal.common.text import one_line
 from portal.publishing.models import Edition, Publication
 from portal.runs.models import Run, Schedule, Slot
+from portal.runs.operations.days import zone
 from portal.runs.operations.standing import Stand, Standing
 from portal.runs.operations.today import told
 from portal.runs.promises import on_time_rate
@@ -148,7 +149,7 @@ def _last_ten(schedules: list[int]) -> dict[int, list[Slot]]:
 
 
 def _dot(slot: Slot) -> Dot:
-    time = f"{slot.due_at:%d %b %H:%M} UTC"
+    time = f"{slot.due_at.astimezone(zone()):%d %b %H:%M}"
     if slot.run is None:
         return Dot("idle", f"{time}, skipped: {slot.reason}")
     state = Run.State(slot.run.state)

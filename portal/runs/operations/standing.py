@@ -28,6 +28,7 @@ class Standing(IntegerChoices):
     PAUSED = 5, "Paused"
 
 
+STOPPED = (Standing.SUSPENDED, Standing.PAUSED)
 NEEDS_A_PERSON = (Standing.FAILING, Standing.LATE, Standing.SUSPENDED)
 
 

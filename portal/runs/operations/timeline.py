@@ -24,6 +24,7 @@ BINS = 96
 LONGEST_NAME = 26
 OTHERS, TO_COME = "All others", "To come"
 SEVERITY = ("is-done", "is-live", "is-warn", "is-fail")
+# A worker's processes come and go, as `machine:pid`; what people know is the machine.
 BY = {"worker": "worker", "publication": "variant__publication__title"}
 
 
@@ -135,11 +136,15 @@ def _bars(runs: QuerySet[Run], day: Day, *, by: str, at: datetime) -> list[_Bar]
         .values_list("pk", BY[by], "state", title, "started_at", "finished_at")[:MOST_READ]
     )
     bars = [
-        _Bar(pk, lane or "no worker", state, title, start, end or at)
+        _Bar(pk, _lane_of(lane, by), state, title, start, end or at)
         for pk, lane, state, title, start, end in rows
         if start is not None
     ]
     return bars[::-1]
+
+
+def _lane_of(name: str, by: str) -> str:
+    return (name.partition(":")[0] if by == "worker" else name) or "no worker"
 
 
 def _lanes(bars: list[_Bar], day: Day) -> list[Lane]:

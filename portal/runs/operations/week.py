@@ -29,10 +29,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Week:
-    """Seven days of 24 cells, and what one should see in them."""
+    """Seven days of 24 cells, and what one should see in them.
+
+    What is due every hour would colour them all alike, so it is only counted, as `steady`, beside anything else.
+    """
 
     rows: list[tuple[str, int, list[Cell]]]  # the day, where its name stands, its hours
     total: int
+    steady: int
     peak: Cell | None
     is_cut: bool
 
@@ -48,9 +52,11 @@ picture_height = TOP + 7 * HEIGHT
 def week_of(forecast: Forecast) -> Week:
     """The coming seven days by weekday and hour where the installation is."""
     counts: Counter[tuple[int, int]] = Counter()
+    total, steady = sum(forecast.by_minute.values()), sum(forecast.steady.values())
+    hidden = forecast.steady if steady < total else {}
     for time, count in forecast.by_minute.items():
         local = time.astimezone(zone())
-        counts[local.weekday(), local.hour] += count
+        counts[local.weekday(), local.hour] += count - hidden.get(time, 0)
     most = max(counts.values(), default=0)
     rows = [
         (name, TOP + day * HEIGHT + 14, [_cell(day, hour, counts, most) for hour in range(24)])
@@ -58,7 +64,7 @@ def week_of(forecast: Forecast) -> Week:
     ]
     cells = [cell for _, _, row in rows for cell in row]
     peak = max(cells, key=lambda cell: cell.count)
-    return Week(rows, sum(counts.values()), peak if most else None, forecast.is_cut)
+    return Week(rows, total, steady if hidden else 0, peak if most else None, forecast.is_cut)
 
 
 def _cell(day: int, hour: int, counts: Counter[tuple[int, int]], most: int) -> Cell:

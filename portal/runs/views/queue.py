@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.models import User
 from portal.accounts.requests import signed_in
+from portal.common.templatetags.words import counted
 from portal.common.text import keys_in
 from portal.runs import actions, queries, waiting, workers
 from portal.runs.models import Run, Schedule
@@ -77,7 +78,11 @@ def _change(request: HttpRequest, user: User, at: datetime) -> str:
     found = queries.runs_for(user).filter(pk__in=asked[:PAGE_SIZE]).order_by("pk")
     done = sum(change(run, user, at) for run in found)
     left = len(set(asked)) - done
-    words = f"{done} changed." if done else "Nothing was changed."
+    words = (
+        f"{counted(done, 'run')} {DONE[request.POST['action']]}."
+        if done
+        else "Nothing was changed."
+    )
     return f"{words} {left} had gone, or were so, already." if left else words
 
 
@@ -85,6 +90,12 @@ def _prioritise(priority: Schedule.Priority) -> Callable[[Run, User, datetime], 
     return lambda run, by, at: actions.reprioritise_run(run, priority, by=by, at=at)
 
 
+DONE = {
+    "high": "set to high priority",
+    "normal": "set to normal priority",
+    "low": "set to low priority",
+    "cancel": "cancelled",
+}
 FILTERS = ("queue", "team", "state")
 CHANGES: dict[str, Callable[[Run, User, datetime], bool]] = {
     "high": _prioritise(Schedule.Priority.HIGH),

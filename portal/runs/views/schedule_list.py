@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.models import Role, Team, User
+from portal.common.templatetags.words import counted
 from portal.common.text import keys_in
 from portal.runs.models import Schedule
 from portal.runs.operations import bulk, listing
@@ -74,6 +75,7 @@ def _ask(request: HttpRequest, user: User, action: str, keys: list[int]) -> Http
     context: dict[str, Any] = {
         "action": action,
         "deed": DEEDS[action],
+        "question": DEEDS[action].question.format(counted(len(keys), "schedule")),
         "count": len(keys),
         "now": min(len(keys), bulk.MOST_AT_ONCE),
         "named": [named[pk] for pk in keys[:10] if pk in named],

@@ -141,6 +141,8 @@ def _chosen(
         return []
     found = chains.find_upstreams(names, by=desk.user)
     kept = _hidden(desk) if request.POST.get("keep_hidden") else []
+    if not found and not kept:
+        raise rules.BadSchedule("Name at least one publication that it waits for.")
     return list({one.pk: one for one in [*found, *kept]}.values())
 
 

@@ -13,7 +13,7 @@ from portal.accounts.requests import signed_in
 from portal.runs.operations import timeline, today, week
 from portal.runs.operations.days import day_of
 from portal.runs.operations.forecast import forecast_for, next_due
-from portal.runs.operations.standing import NEEDS_A_PERSON, stands_of
+from portal.runs.operations.standing import NEEDS_A_PERSON, STOPPED, stands_of
 from portal.runs.queries import schedules_for
 from portal.runs.rules import explain
 
@@ -24,7 +24,8 @@ def operations(request: HttpRequest) -> HttpResponse:
     user, now = require_author_of_runs(request), timezone.now()
     day = day_of(request.GET.get("day", ""), at=now)
     stands = stands_of(schedules_for(user), at=now)
-    forecast = forecast_for(user, at=now)
+    going = sum(stand.standing not in STOPPED for stand in stands)
+    forecast = forecast_for(user, going=going, at=now)
     by = request.GET.get("by", "worker" if user.is_admin else "publication")
     by = by if by in timeline.BY else "worker"
     figures = today.figures_of(user, day, stands, to_come=forecast.until(day, at=now))
