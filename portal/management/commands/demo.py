@@ -159,20 +159,20 @@ STORIES = [
         ),
     ),
     Story(
+        slug="price-elasticity",
+        team="commercial",
+        steps=(
+            Step("price-elasticity/1", "tomas", days_ago=19),
+            Step("price-elasticity/2", "tomas", days_ago=11.5, note="Prices in cents."),
+        ),
+        past=Past(_before_dawn, since=timedelta(days=18), suspended=timedelta(days=6.6)),
+    ),
+    Story(
         slug="depot-throughput",
         team="delivery",
         followers=("priya",),
         steps=(Step("depot-throughput", "aiko", days_ago=17),),
         past=Past(_every_morning, since=timedelta(days=14), late={4: timedelta(minutes=52)}),
-    ),
-    Story(
-        slug="returns-by-reason",
-        team="delivery",
-        steps=(
-            Step("returns/1", "tomas", days_ago=3),
-            Step("returns/2", "tomas", days_ago=0.018, note="The warehouse’s new export."),
-        ),
-        past=Past(_every_five_minutes, since=timedelta(hours=1, seconds=40)),
     ),
     Story(
         slug="claims-daily",
@@ -193,13 +193,13 @@ STORIES = [
         ),
     ),
     Story(
-        slug="price-elasticity",
-        team="commercial",
+        slug="returns-by-reason",
+        team="delivery",
         steps=(
-            Step("price-elasticity/1", "tomas", days_ago=19),
-            Step("price-elasticity/2", "tomas", days_ago=11.5, note="Prices in cents."),
+            Step("returns/1", "tomas", days_ago=3),
+            Step("returns/2", "tomas", days_ago=0.018, note="The warehouse’s new export."),
         ),
-        past=Past(_before_dawn, since=timedelta(days=18), suspended=timedelta(days=6.6)),
+        past=Past(_every_five_minutes, since=timedelta(hours=1, seconds=40)),
     ),
     Story(slug="weekly-sales", team="commercial", steps=(Step("weekly-sales", "tomas"),)),
 ]
