@@ -306,7 +306,7 @@ def poison(folder: Path) -> dict[str, object]:
     stage = Stage(folder, BROADSHEET_RUN_LEASE_SECONDS="2")
     stage.all.start_redis()
     run = stage.publish(POISON, "poisonous").runs.get()
-    stage.schedule(stage.publish(QUICK, "well-behaved"), 10)
+    stage.schedule(stage.publish(QUICK, "well-behaved"), 20)
     stage.all.start_worker()
     stage.all.start_worker()
     stage.all.start_ticker()
