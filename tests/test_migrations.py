@@ -72,7 +72,7 @@ def test_followers_follow_the_default_variant(migrated_to: Any) -> None:
         for person in (alice, bob):
             publication.subscriptions.create(user=person, created_at=now)
 
-    new = migrated_to("0014_telling")
+    new = migrated_to("0013_telling")
 
     rows = new.get_model("portal", "Subscription").objects.values_list(
         "variant__publication__slug", "variant__slug", "user__username"

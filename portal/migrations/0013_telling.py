@@ -22,7 +22,7 @@ def follow_default_variants(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0013_opspages'),
+        ('portal', '0012_operations'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0011_queue_order'),
+        ('portal', '0010_queue_order'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0010_slots'),
+        ('portal', '0009_slots'),
     ]
 
     operations = [
