@@ -9,6 +9,7 @@ from portal.accounts.models import Team, User
 from portal.publishing.models import Edition, Variant
 from portal.runs import schedules, secrets
 from portal.runs.models import (
+    Arrival,
     Backfill,
     Calendar,
     CheckResult,
@@ -204,3 +205,12 @@ def test_promise_holds(hourly: Schedule) -> None:
 
     breaks("promise_made_good_was_broken", lambda: Promise.objects.update(made_good_at=MONDAY))
     breaks("promise_judged_once", lambda: copy_of(promise).save())
+
+
+def test_arrival_once_holds(hourly: Schedule) -> None:
+    slot = Slot.objects.create(
+        schedule=hourly, due_at=MONDAY, created_at=MONDAY, state="skipped", reason="Paused"
+    )
+    arrival = Arrival.objects.create(schedule=hourly, delivery="msg_1", at=MONDAY, slot=slot)
+
+    breaks("arrival_once", lambda: copy_of(arrival).save())

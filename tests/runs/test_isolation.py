@@ -130,7 +130,7 @@ def test_health_warns_of_plain_isolation() -> None:
         (found(MISSING, MISSING, WORKING), "No run is started"),
     ],
 )
-def test_operations_page_shows_the_isolation_to_admins(
+def test_page_of_workers_shows_the_isolation(
     client: Client, ada: User, settings: LazySettings, survey: Survey | None, says: str
 ) -> None:
     if survey is not None:
@@ -138,7 +138,7 @@ def test_operations_page_shows_the_isolation_to_admins(
     client.force_login(ada)
 
     page = client.get(
-        "/operations/runs/", headers={"host": settings.PORTAL_ORIGIN.partition("//")[2]}
+        "/operations/workers/", headers={"host": settings.PORTAL_ORIGIN.partition("//")[2]}
     )
 
     assert says in page.content.decode()

@@ -94,7 +94,7 @@ def test_findings_that_cannot_be_read_are_none(settings: LazySettings, text: str
         (None, "No worker has looked for them on this machine"),
     ],
 )
-def test_operations_page_lists_the_tools_to_admins(
+def test_page_of_workers_lists_the_tools(
     client: Client, ada: User, settings: LazySettings, finding: Finding | None, says: str
 ) -> None:
     if finding is not None:
@@ -102,7 +102,7 @@ def test_operations_page_lists_the_tools_to_admins(
     client.force_login(ada)
 
     page = client.get(
-        "/operations/runs/", headers={"host": settings.PORTAL_ORIGIN.partition("//")[2]}
+        "/operations/workers/", headers={"host": settings.PORTAL_ORIGIN.partition("//")[2]}
     )
 
     assert says in page.content.decode()
