@@ -145,7 +145,7 @@ def test_frame_gets_the_height_of_its_content(reader: Page, site: Site) -> None:
     reader.goto(site.portal + "/reports/weekly-sales/")
 
     frame = reader.locator("iframe[data-fits]")
-    expect(frame).to_have_css("height", "1234px")
+    expect(frame).to_have_css("height", "1234px", timeout=60_000)
     assert frame.get_attribute("title") == "Weekly sales, edition 1"
 
 
