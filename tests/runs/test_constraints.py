@@ -212,5 +212,7 @@ def test_arrival_once_holds(hourly: Schedule) -> None:
         schedule=hourly, due_at=MONDAY, created_at=MONDAY, state="skipped", reason="Paused"
     )
     arrival = Arrival.objects.create(schedule=hourly, delivery="msg_1", at=MONDAY, slot=slot)
+    other = copy_of(slot, due_at=MONDAY + timedelta(minutes=1))
+    other.save()
 
-    breaks("arrival_once", lambda: copy_of(arrival).save())
+    breaks("arrival_once", lambda: copy_of(arrival, slot=other).save())
