@@ -138,7 +138,9 @@ class Shelf:
                 lost += len(expected ^ made)
         good = [Run.State.SUCCEEDED, Run.State.UNCHANGED]
         for slot in Slot.objects.exclude(run__state__in=good).select_related("run"):
-            verdict.problems.append(f"slot {slot.pk}: {slot.run and slot.run.state} {slot.reason}")
+            verdict.problems.append(
+                f"slot {slot.pk}: {slot.run and slot.run.state} {slot.reason or (slot.run and slot.run.error)}"
+            )
             lost += 1
         return lost
 
