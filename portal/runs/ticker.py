@@ -37,9 +37,7 @@ def tick(at: datetime) -> None:
     ):
         try:
             part(at)
-        except (
-            Exception
-        ):  # one part's fault must not keep slots from being made, nor runs from being swept
+        except Exception:  # whatever it is, slots are made and dead workers noticed
             logger.exception("tick_failed part=%s", part.__name__)
 
 

@@ -88,3 +88,14 @@ def test_ticker_that_never_ran_or_stopped_is_unhealthy() -> None:
 
     ticker.tick(timezone.now())
     assert pulse.check_ticker().endswith("s ago")
+
+
+def test_part_that_breaks_by_a_fault_of_ours_keeps_the_others_from_nothing(
+    counting: Variant, settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.RUN_RING_AGAIN_SECONDS = "often"  # no number, so that ringing again breaks
+
+    ticker.tick(MONDAY)
+
+    assert "tick_failed part=ring_again" in caplog.text
+    assert Heartbeat.objects.get(name="ticker").at == MONDAY
